@@ -1,0 +1,1 @@
+"""The vocabulary that every stage and the serving engine share."""

@@ -1,0 +1,10 @@
+"""Names of Feast's entities, views and services; definitions live in feature_repo/definitions.py."""
+
+USER_SERVICE = "user_v1"
+ITEM_SERVICE = "item_v1"
+USER_BEHAVIOUR = "user_behaviour"
+USER_PROFILE = "user_profile"
+ITEM_ATTRIBUTES = "item_attributes"
+ITEM_STATISTICS = "item_statistics"
+ITEM_TEXT_EMBEDDING = "item_text_embedding"
+USER_BEHAVIOUR_PUSH = "user_behaviour_push"

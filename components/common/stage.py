@@ -1,0 +1,42 @@
+"""What a stage tells the person who waits: its start, progress, end and error, as JSON lines in one file."""
+
+import json
+import os
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from components.common.errors import CuveeError
+
+PROGRESS_FILE = "CUVEE_PROGRESS"
+
+
+def tell(**fact: Any) -> None:
+    """Append one fact to the progress file, if a run asked for it."""
+    path = os.environ.get(PROGRESS_FILE)
+    if path:
+        with Path(path).open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(fact, default=str) + "\n")
+
+
+def progress(stage: str, done: int, total: int) -> None:
+    """Report *done* of *total* steps of long work."""
+    tell(stage=stage, kind="progress", done=done, total=total)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Time one stage and report how it ended; errors pass through."""
+    started = time.perf_counter()
+    tell(stage=name, kind="start")
+    try:
+        yield
+    except BaseException as error:
+        code = error.exit_code if isinstance(error, CuveeError) else 1
+        tell(stage=name, kind="error", message=str(error), error=type(error).__name__, exit_code=code)
+        raise
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    tell(stage=name, kind="end", seconds=round(time.perf_counter() - started, 3), rss_mb=round(rss, 1))

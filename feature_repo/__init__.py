@@ -1,0 +1,1 @@
+"""Feast definitions; imported by nobody but Feast."""

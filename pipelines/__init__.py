@@ -1,0 +1,1 @@
+"""Composition only: the pipelines, their settings and the command line."""

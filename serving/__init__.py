@@ -1,0 +1,1 @@
+"""The online engine: recall, features, score, fuse, rules, explain."""

@@ -1,0 +1,26 @@
+"""The members of the blend as they score at serving time: arrays and ONNX only."""
+
+from importlib import import_module
+
+from serving.members.base import Member
+
+_HOMES = {
+    "popularity": "serving.members.popularity:Popularity",
+    "als": "serving.members.als:Als",
+    "item_knn": "serving.members.item_knn:ItemKnn",
+    "cooccurrence": "serving.members.cooccurrence:Cooccurrence",
+    "repurchase": "serving.members.repurchase:Repurchase",
+    "tfidf": "serving.members.tfidf:Tfidf",
+    "text": "serving.members.text:Text",
+    "lexical": "serving.members.lexical:Lexical",
+    "complements": "serving.members.relations:Complements",
+    "substitutes": "serving.members.relations:Substitutes",
+    "sequence": "serving.members.sequence:Sequence",
+}
+
+
+def member_class(kind: str) -> type[Member]:
+    """The class that serves members of *kind*."""
+    module, name = _HOMES[kind].split(":")
+    loaded: type[Member] = getattr(import_module(module), name)
+    return loaded

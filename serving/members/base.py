@@ -1,0 +1,53 @@
+"""The contract every member of the blend keeps."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from components.common.files import read_json
+from serving.arrays import Floats, Ints, gather
+from serving.catalogue import Catalogue
+from serving.queries import Queries
+
+MEMBER_FILE = "member.json"
+Family = Literal["popularity", "cf", "deep", "text", "rules"]
+
+
+class Member(ABC):
+    """Scores the catalogue for a batch of queries.
+
+    A member's folder holds `member.json` ({"kind": ..., the member's numbers}) and its arrays (.npy, .npz
+    without objects, .onnx). Scores: higher is better; NaN = not scored, never a silent zero. Batch = single: the
+    row of a query does not depend on the other queries of its batch.
+    """
+
+    kind: ClassVar[str]
+    family: ClassVar[Family]
+    scenarios: ClassVar[frozenset[str]]
+    recalls: ClassVar[bool] = True  # is its top of the whole catalogue a recall channel
+    name: str  # its folder's name
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, catalogue: Catalogue) -> "Member":
+        """Read the member written by its training stage."""
+
+    @abstractmethod
+    def score_all(self, queries: Queries) -> Floats:
+        """(n, n_items) float32 scores of the whole catalogue."""
+
+    def score(self, queries: Queries, candidates: Ints) -> Floats:
+        """(n, c) scores at *candidates* (n, c; -1 is padding and scores NaN)."""
+        return gather(self.score_all(queries), candidates)
+
+
+def load_members(folder: Path, catalogue: Catalogue) -> dict[str, Member]:
+    """Load every member below *folder*, by the kind its `member.json` names; sorted by name."""
+    from serving.members import member_class  # late: the kinds import this module
+
+    members = {}
+    for path in sorted(folder.glob(f"*/{MEMBER_FILE}")):
+        member = member_class(read_json(path)["kind"]).load(path.parent, catalogue)
+        member.name = path.parent.name
+        members[member.name] = member
+    return members

@@ -1,0 +1,27 @@
+"""A batch of questions of one scenario, as members see it."""
+
+from dataclasses import dataclass
+
+from serving.arrays import Floats
+from serving.states import UserStates
+
+RECOMMEND, SEARCH, SIMILAR, BUNDLE = "recommend", "search", "similar", "bundle"
+SCENARIOS = (RECOMMEND, SEARCH, SIMILAR, BUNDLE)
+
+
+@dataclass(frozen=True)
+class Queries:
+    """n questions of one scenario.
+
+    states: (n users) their behaviour; for `similar` and `bundle` the anchor items as pretend histories;
+    empty histories for anonymous users. texts: (n) query strings for `search`, else None.
+    text_vectors: (n, d) unit-length encodings of the texts, None when the release has no encoder.
+    """
+
+    scenario: str
+    states: UserStates
+    texts: tuple[str, ...] | None = None
+    text_vectors: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.states)

@@ -1,0 +1,137 @@
+"""What is known of users at a moment, as one ragged (CSR) batch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from components.common import columns as c
+from serving.arrays import PAD, Floats, Ints, Longs
+from serving.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class UserStates:
+    """Behaviour of n users: for user u the entries indptr[u]:indptr[u+1], one per distinct item, oldest first.
+
+    items: catalogue rows. last_at, first_at: µs since the epoch of the last and first event with the item.
+    counts: weighted number of visits with the item. as_of: (n,) µs, the moment of the question.
+    """
+
+    user_ids: tuple[str, ...]
+    indptr: Longs
+    items: Ints
+    last_at: Longs
+    first_at: Longs
+    counts: Floats
+    as_of: Longs
+
+    @classmethod
+    def from_rows(
+        cls,
+        user_ids: Sequence[str],
+        rows: Sequence[Mapping[str, Any] | None],
+        as_of: Longs,
+        catalogue: Catalogue,
+    ) -> "UserStates":
+        """Build from feature rows (item_ids, last_at, first_at, counts); None is a user nothing is known of.
+
+        Items the catalogue does not hold are left out; entries are ordered by (last_at, catalogue row).
+        """
+        parts = [_entries(row, catalogue) for row in rows]
+        indptr = np.concatenate([[0], np.cumsum([len(part[0]) for part in parts])]).astype(np.int64)
+        join = (
+            [np.concatenate(columns) for columns in zip(*parts, strict=True)] if parts else [np.empty(0)] * 4
+        )
+        return cls(
+            tuple(user_ids),
+            indptr,
+            join[0].astype(np.int32),
+            join[1].astype(np.int64),
+            join[2].astype(np.int64),
+            join[3].astype(np.float32),
+            np.asarray(as_of, dtype=np.int64),
+        )
+
+    @classmethod
+    def from_items(cls, anchors: Sequence[Sequence[int]], as_of: int) -> "UserStates":
+        """Pretend histories: row i has just met the items *anchors[i]* (for `similar` and `bundle`)."""
+        sizes = [len(anchor) for anchor in anchors]
+        items = np.array([item for anchor in anchors for item in anchor], dtype=np.int32)
+        times = np.full(len(items), as_of, dtype=np.int64)
+        indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        return cls(
+            ("",) * len(anchors),
+            indptr,
+            items,
+            times,
+            times,
+            np.ones(len(items), np.float32),
+            np.full(len(anchors), as_of, dtype=np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @cached_property
+    def sizes(self) -> Longs:
+        """(n,) number of distinct items per user."""
+        return np.diff(self.indptr)
+
+    @cached_property
+    def row_of(self) -> Longs:
+        """(nnz,) the user row of every entry."""
+        return np.repeat(np.arange(len(self)), self.sizes)
+
+    @cached_property
+    def age(self) -> Ints:
+        """(nnz,) visits since the item was last met: 0 for those of the user's latest timestamp, then 1, 2, ..."""
+        if not len(self.items):
+            return np.empty(0, np.int32)
+        new_visit = np.ones(len(self.items), dtype=np.int64)
+        new_visit[1:] = (np.diff(self.last_at) != 0) | (np.diff(self.row_of) != 0)
+        number = np.cumsum(new_visit)
+        last = number[self.indptr[1:][self.sizes > 0] - 1]
+        of_row = np.zeros(len(self), dtype=np.int64)
+        of_row[self.sizes > 0] = last
+        return (of_row[self.row_of] - number).astype(np.int32)
+
+    @cached_property
+    def age_days(self) -> Floats:
+        """(nnz,) days from the last event with the item to as_of, never negative."""
+        age = (self.as_of[self.row_of] - self.last_at) / 86_400e6
+        return np.maximum(age, 0).astype(np.float32)
+
+    def matrix(self, weights: Floats, n_items: int) -> sparse.csr_matrix:
+        """(n, n_items) sparse matrix with *weights* (nnz,) at the entries."""
+        return sparse.csr_matrix((weights, self.items, self.indptr), shape=(len(self), n_items))
+
+    def take(self, rows: Longs) -> "UserStates":
+        """The batch of the users *rows*, in that order."""
+        sizes = self.sizes[rows]
+        indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        starts = np.repeat(self.indptr[:-1][rows] - indptr[:-1], sizes)
+        entries = starts + np.arange(indptr[-1])
+        return UserStates(
+            tuple(self.user_ids[row] for row in rows),
+            indptr,
+            self.items[entries],
+            self.last_at[entries],
+            self.first_at[entries],
+            self.counts[entries],
+            self.as_of[rows],
+        )
+
+
+def _entries(row: Mapping[str, Any] | None, catalogue: Catalogue) -> tuple[Ints, Longs, Longs, Floats]:
+    if row is None or row.get(c.ITEM_IDS) is None or len(row[c.ITEM_IDS]) == 0:
+        return np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+    items = catalogue.index(list(row[c.ITEM_IDS]))
+    last, first = (np.asarray(row[name], dtype=np.int64) for name in (c.LAST_AT, c.FIRST_AT))
+    counts = np.asarray(row[c.COUNTS], dtype=np.float32)
+    order = np.lexsort((items, last))
+    order = order[items[order] != PAD]
+    return items[order], last[order], first[order], counts[order]
