@@ -43,9 +43,7 @@ class UserStates:
         """
         parts = [_entries(row, catalogue) for row in rows]
         indptr = np.concatenate([[0], np.cumsum([len(part[0]) for part in parts])]).astype(np.int64)
-        join = (
-            [np.concatenate(columns) for columns in zip(*parts, strict=True)] if parts else [np.empty(0)] * 4
-        )
+        join = [np.concatenate(columns) for columns in zip(*parts, strict=True)] if parts else [np.empty(0)] * 4
         return cls(
             tuple(user_ids),
             indptr,

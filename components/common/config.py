@@ -50,16 +50,10 @@ class Config(BaseModel):
 class ShopConfig(Config):
     """`shop.yaml`: what a shop's tables cannot say by themselves."""
 
-    repeat_purchases: bool | None = Field(
-        None, description="do users buy the same item again; None: measured"
-    )
+    repeat_purchases: bool | None = Field(None, description="do users buy the same item again; None: measured")
     task: Task = Field("discovery", description="which task the top level of metrics.json reports")
-    window_days: float | None = Field(
-        None, gt=0, description="length of fit and test windows; None: 28 or span/13"
-    )
-    min_item_users: int = Field(
-        0, ge=0, description="catalogue: items with at least this many users before the test"
-    )
+    window_days: float | None = Field(None, gt=0, description="length of fit and test windows; None: 28 or span/13")
+    min_item_users: int = Field(0, ge=0, description="catalogue: items with at least this many users before the test")
     languages: tuple[str, ...] = Field(("en",), description="languages of the texts")
     currency: str = Field("USD", description="ISO code, shown with prices")
     ordinal_time: bool = Field(False, description="timestamps give order only: no clock features")
@@ -78,6 +72,4 @@ class ShopConfig(Config):
         },
         description="how much one event of a kind says about interest",
     )
-    minimum_rows: dict[str, int] = Field(
-        default_factory=dict, description="per table: fewer rows stop the run"
-    )
+    minimum_rows: dict[str, int] = Field(default_factory=dict, description="per table: fewer rows stop the run")

@@ -24,9 +24,7 @@ class InputError(CuveeError):
 class DataError(InputError):
     """A table breaks the data contract."""
 
-    def __init__(
-        self, table: str, column: str, rows: int, offender: object, expected: str, remedy: str
-    ) -> None:
+    def __init__(self, table: str, column: str, rows: int, offender: object, expected: str, remedy: str) -> None:
         self.table, self.column, self.rows, self.offender = table, column, rows, offender
         where = f"table '{table}'" + (f", column '{column}'" if column else "")
         count = f"{rows} row{'' if rows == 1 else 's'}" if rows else "the whole table"

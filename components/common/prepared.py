@@ -104,10 +104,19 @@ class Prepared:
     def _microseconds(self) -> npt.NDArray[np.int64]:
         return self.events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64").to_numpy()
 
+    def _between(self, start: int | None, end: int | None) -> pd.DataFrame:
+        """Events in [start, end); none at all where the cut has no clock (a shop without events)."""
+        if end is None:
+            return self.events.iloc[:0]
+        inside = self._microseconds < end
+        if start is not None:
+            inside &= self._microseconds >= start
+        return self.events[inside]
+
     def train(self, cut: Cut) -> pd.DataFrame:
         """Events the members of *cut* may learn from."""
         if cut.hold_out is None:
-            return self.events[self._microseconds < cut.as_of]
+            return self._between(None, cut.as_of)
         return self.events[self.events[c.FROM_END] >= cut.train_from_end]
 
     def history(self, cut: Cut) -> pd.DataFrame:
@@ -118,7 +127,7 @@ class Prepared:
 
     def target(self, cut: Cut) -> pd.DataFrame:
         """Events that come next: what is relevant, before removing seen items for the discovery task."""
-        if cut.hold_out is None:
-            inside = (self._microseconds >= cut.as_of) & (self._microseconds < cut.until)
-            return self.events[inside & self.events[c.EVENT].isin(self.split.target_events).to_numpy()]
-        return self.events[self.events[c.FROM_END] == cut.hold_out]
+        if cut.hold_out is not None:
+            return self.events[self.events[c.FROM_END] == cut.hold_out]
+        window = self._between(cut.as_of, cut.until)
+        return window[window[c.EVENT].isin(self.split.target_events)]
