@@ -1,0 +1,119 @@
+"""From parsed requests to JSON answers: group by scenario, rank each group as one batch, explain."""
+
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from serving.arrays import PAD, Bools
+from serving.filters import allowed
+from serving.instances import Instance
+from serving.pool import Ranking
+from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR, Queries
+from serving.states import UserStates
+
+if TYPE_CHECKING:
+    from serving.engine import Engine
+    from serving.features import StatePort
+
+log = logging.getLogger(__name__)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def answer(
+    engine: "Engine", instances: Sequence[Instance], port: "StatePort | None", as_of: int
+) -> list[dict[str, Any]]:
+    """Answer every instance, in order.
+
+    Args:
+        engine: a release's engine.
+        instances: parsed requests; user ids are pseudonyms already.
+        port: where user state comes from; None or a failure answers as for an anonymous user and says so.
+        as_of: the moment of the question, microseconds since the epoch.
+    """
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row, instance in enumerate(instances):
+        groups[instance.scenario, engine.task(instance.scenario, instance.context.get("new_only"))].append(row)
+    answers: list[dict[str, Any]] = [{}] * len(instances)
+    for (scenario, task), rows in groups.items():
+        for row, given in zip(
+            rows, _group(engine, scenario, task, [instances[r] for r in rows], port, as_of), strict=True
+        ):
+            answers[row] = given
+    return answers
+
+
+def _group(
+    engine: "Engine", scenario: str, task: str, instances: list[Instance], port: "StatePort | None", as_of: int
+) -> list[dict[str, Any]]:
+    states, degraded = _states(engine, scenario, instances, port, as_of)
+    texts = tuple(instance.query or "" for instance in instances) if scenario == SEARCH else None
+    pool = engine.pool(engine.queries(scenario, states, texts), task, _allowed(engine, instances))
+    groups: dict[str, list[int]] = defaultdict(list)
+    for row, instance in enumerate(instances):
+        groups[repr(instance.weights)].append(row)
+    answers: list[dict[str, Any]] = [{}] * len(instances)
+    for rows in groups.values():
+        weights = instances[rows[0]].weights or None
+        ranking = engine.rank(pool, task, max(instances[row].k for row in rows), weights=weights)
+        for row in rows:
+            answers[row] = _answer(engine, task, instances[row], ranking, row, as_of, degraded)
+    return answers
+
+
+def _states(
+    engine: "Engine", scenario: str, instances: list[Instance], port: "StatePort | None", as_of: int
+) -> tuple[UserStates, list[str]]:
+    if scenario in (SIMILAR, BUNDLE):
+        wanted = [[i.item_id] if scenario == SIMILAR else list(i.item_ids) for i in instances]
+        anchors = [[int(r) for r in engine.catalogue.index([x for x in ids if x]) if r != PAD] for ids in wanted]
+        unknown = any(len(found) < len(ids) for found, ids in zip(anchors, wanted, strict=True))
+        return UserStates.from_items(anchors, as_of), ["unknown_item"] if unknown else []
+    moments = np.full(len(instances), as_of, dtype=np.int64)
+    users = [instance.user_id or "" for instance in instances]
+    if scenario == RECOMMEND and any(users):
+        try:
+            if port is None:
+                raise ConnectionError("no feature store is configured")
+            return port.states(users, as_of), []
+        except Exception:
+            log.exception("user features could not be read; answering as for anonymous users")
+            return UserStates.from_rows(users, [None] * len(users), moments, engine.catalogue), ["features"]
+    return UserStates.from_rows(users, [None] * len(users), moments, engine.catalogue), []
+
+
+def _allowed(engine: "Engine", instances: list[Instance]) -> Bools | None:
+    if not any(instance.filters for instance in instances):
+        return None
+    return np.stack([allowed(engine.catalogue, instance.filters) for instance in instances])
+
+
+def _answer(
+    engine: "Engine", task: str, instance: Instance, ranking: Ranking, row: int, as_of: int, degraded: list[str]
+) -> dict[str, Any]:
+    items = []
+    for place in range(min(instance.k, ranking.items.shape[1])):
+        item = int(ranking.items[row, place])
+        if item == PAD:
+            break
+        why = dict(zip(ranking.members, ranking.contributions[row, place].astype(float).tolist(), strict=True))
+        entry: dict[str, Any] = {
+            "item_id": engine.catalogue.ids[item],
+            "score": sum(why.values()),
+            "position": place + 1,
+        }
+        if instance.explain:
+            entry["why"] = {name: part for name, part in why.items() if part}
+        items.append(entry)
+    return {
+        "items": items,
+        "method": engine.fusion.tasks[task].chosen if engine.fusion else None,
+        "release": engine.digest,
+        "as_of": (EPOCH + timedelta(microseconds=as_of)).isoformat(),
+        "degraded": degraded,
+        "request_id": uuid.uuid4().hex,
+    }

@@ -1,0 +1,160 @@
+"""The engine: recall, score, fuse and explain a batch of queries; the same code online, in batch and in evaluation."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.common.config import ShopConfig
+from components.common.files import read_json
+from serving.answer import answer
+from serving.arrays import PAD, Bools, Floats, Ints, gather, top_k
+from serving.blend import Blend, Fusion, apply
+from serving.catalogue import Catalogue
+from serving.encoder import TextEncoder
+from serving.instances import Instance
+from serving.members.base import Member, load_members
+from serving.pool import Pool, Ranking, union
+from serving.queries import RECOMMEND, SEARCH, Queries
+from serving.states import UserStates
+
+if TYPE_CHECKING:
+    from serving.features import StatePort
+
+DISCOVERY, NEXT_BASKET = "discovery", "next_basket"
+RECALL = 100
+
+
+class Engine:
+    """A release (or, while fusion is being fitted, the members of one cut) ready to rank.
+
+    A task is what a blend is fitted for: `discovery` and `next_basket` of scenario recommend, else the scenario.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        shop: ShopConfig,
+        members: Mapping[str, Member],
+        fusion: Fusion | None = None,
+        encoder: TextEncoder | None = None,
+        digest: str = "",
+        as_of: int = 0,
+    ) -> None:
+        self.catalogue, self.shop, self.members, self.fusion = catalogue, shop, dict(members), fusion
+        self.encoder, self.digest, self.as_of = encoder, digest, as_of
+
+    @classmethod
+    def assemble(
+        cls, catalogue: Catalogue, shop: ShopConfig, folders: list[Path], encoder: Path | None, fusion: Fusion | None
+    ) -> "Engine":
+        """An engine over the members found in several training folders."""
+        members: dict[str, Member] = {}
+        for folder in folders:
+            members |= load_members(folder, catalogue)
+        loaded = TextEncoder.load(encoder) if encoder and encoder.exists() else None
+        return cls(catalogue, shop, dict(sorted(members.items())), fusion, loaded)
+
+    @classmethod
+    def load(cls, release: Path) -> "Engine":
+        """The engine of a release that `serving.release.verify` has accepted."""
+        manifest = read_json(release / "manifest.json")
+        engine = cls.assemble(
+            Catalogue.load(release / "catalogue.parquet"),
+            ShopConfig(**read_json(release / "shop.json")),
+            [release / "members"],
+            release / "encoder",
+            Fusion.load(release / "fusion.json"),
+        )
+        engine.digest, engine.as_of = manifest["release"], manifest["as_of"] or 0
+        return engine
+
+    def queries(self, scenario: str, states: UserStates, texts: tuple[str, ...] | None = None) -> Queries:
+        """Make a batch of queries; texts are encoded once, here."""
+        vectors = self.encoder.encode(list(texts)) if texts is not None and self.encoder else None
+        return Queries(scenario, states, texts, vectors)
+
+    def full_scores(self, queries: Queries, task: str, allowed: Bools | None = None) -> dict[str, Floats]:
+        """By member: (n, n_items) scores; -inf for items that must not be shown.
+
+        Args:
+            queries: the batch.
+            task: `discovery` hides what the user has met; `similar` and `bundle` hide the anchors.
+            allowed: (n, n_items) or (n_items,) further restriction, e.g. filters.
+        """
+        rows = {}
+        for name, member in self.members.items():
+            if queries.scenario in member.scenarios:
+                rows[name] = self._masked(member.score_all(queries), queries, task, allowed)
+        return rows
+
+    def pool(self, queries: Queries, task: str, allowed: Bools | None = None, recall: int = RECALL) -> Pool:
+        """Recall `recall` items per channel and gather every member's scores over their union."""
+        return self.pool_of(self.full_scores(queries, task, allowed), recall)
+
+    def pool_of(self, rows: Mapping[str, Floats], recall: int = RECALL) -> Pool:
+        """The pool of the rows that `full_scores` gave."""
+        channels = {name: top_k(scores, recall) for name, scores in rows.items() if self.members[name].recalls}
+        candidates = union(list(channels.values()))
+        return self._pool(rows, candidates, channels)
+
+    def score_items(self, queries: Queries, candidates: Ints) -> Pool:
+        """Every member's scores of given (n, c) candidates (-1 padding), for judged lists."""
+        rows = {
+            name: member.score_all(queries)
+            for name, member in self.members.items()
+            if queries.scenario in member.scenarios
+        }
+        return self._pool(rows, candidates, {})
+
+    def rank(
+        self, pool: Pool, task: str, k: int, method: str | None = None, weights: Mapping[str, float] | None = None
+    ) -> Ranking:
+        """The k best of a pool by the task's chosen blend, or by another *method* of the release."""
+        if self.fusion is None:
+            raise ValueError("this engine has no fusion: fit one first")
+        return rank_with(pool, self.fusion.blend(task, method), k, weights)
+
+    def task(self, scenario: str, new_only: bool | None = None) -> str:
+        """The task a request asks for; discovery or next basket by the request, else by the shop."""
+        if scenario != RECOMMEND:
+            return scenario
+        if new_only is None:
+            wanted = self.shop.task
+        else:
+            wanted = DISCOVERY if new_only else NEXT_BASKET
+        return wanted if self.fusion is None or wanted in self.fusion.tasks else DISCOVERY
+
+    def answer(self, instances: Sequence[Instance], port: "StatePort | None", as_of: int) -> list[dict[str, Any]]:
+        """Answer parsed requests; see serving.answer."""
+        return answer(self, instances, port, as_of)
+
+    def _masked(self, scores: Floats, queries: Queries, task: str, allowed: Bools | None) -> Floats:
+        scores[:, ~self.catalogue.available] = -np.inf
+        if task not in (NEXT_BASKET, SEARCH):
+            scores[queries.states.row_of, queries.states.items] = -np.inf
+        if allowed is not None:
+            np.copyto(scores, np.float32(-np.inf), where=~np.broadcast_to(allowed, scores.shape))
+        return scores
+
+    @staticmethod
+    def _pool(rows: Mapping[str, Floats], candidates: Ints, channels: dict[str, Ints]) -> Pool:
+        scores = np.stack([gather(row, candidates) for row in rows.values()], axis=2)
+        scores[np.isneginf(scores)] = np.nan
+        return Pool(candidates, scores, tuple(rows), channels)
+
+
+def rank_with(pool: Pool, blend: Blend, k: int, weights: Mapping[str, float] | None = None) -> Ranking:
+    """The k best of a pool by one blend; a contribution per member, summing to the score."""
+    known = [pool.members.index(name) for name in blend.members if name in pool.members]
+    present = tuple(pool.members[column] for column in known)
+    contributions = apply(blend, pool.features[:, :, known], present, weights)
+    total = contributions.sum(axis=2, dtype=np.float64).astype(np.float32)
+    total[~pool.valid] = -np.inf
+    order = top_k(total, k)
+    chosen = np.maximum(order, 0)
+    items = np.where(order == PAD, PAD, np.take_along_axis(pool.candidates, chosen, axis=1))
+    scores = np.take_along_axis(total, chosen, axis=1)
+    parts = np.take_along_axis(contributions, chosen[:, :, None], axis=1)
+    return Ranking(items.astype(np.int32), scores, parts, present)

@@ -1,0 +1,57 @@
+"""Candidates of a batch of queries with every member's scores, and their ranking."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from serving.arrays import PAD, Bools, Floats, Ints
+from serving.blend import features
+
+
+@dataclass(frozen=True)
+class Pool:
+    """n queries, at most c candidates each, K members.
+
+    candidates: (n, c) catalogue rows, -1 is padding. scores: (n, c, K), NaN = not scored.
+    channels: by member, (n, up to 100) its own best catalogue rows, best first.
+    """
+
+    candidates: Ints
+    scores: Floats
+    members: tuple[str, ...]
+    channels: dict[str, Ints]
+
+    @cached_property
+    def valid(self) -> Bools:
+        """(n, c) is this a candidate, not padding."""
+        return self.candidates != PAD
+
+    @cached_property
+    def features(self) -> Floats:
+        """(n, c, K, F) calibrated features of the scores, see serving.blend."""
+        return features(self.scores, self.valid)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """items: (n, k) catalogue rows, best first, -1 after the last. scores: (n, k). contributions: (n, k, K)."""
+
+    items: Ints
+    scores: Floats
+    contributions: Floats
+    members: tuple[str, ...]
+
+
+def union(channels: list[Ints]) -> Ints:
+    """Distinct rows of all channels per query, ascending, padded with -1 to the longest."""
+    merged = np.sort(np.concatenate(channels, axis=1), axis=1)
+    repeated = np.zeros(merged.shape, dtype=bool)
+    repeated[:, 1:] = merged[:, 1:] == merged[:, :-1]
+    beyond = np.iinfo(np.int32).max
+    merged[repeated | (merged == PAD)] = beyond
+    merged.sort(axis=1)
+    width = int((merged != beyond).sum(axis=1).max(initial=0))
+    merged = merged[:, : max(width, 1)]
+    merged[merged == beyond] = PAD
+    return merged
