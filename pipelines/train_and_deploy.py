@@ -1,0 +1,80 @@
+"""The main pipeline, from a shop's tables to a published, answering release.
+
+1. ingest       a source -> the shop's tables, user ids pseudonymised
+2. validate     Great Expectations suites; stops the run on the first broken promise
+3. prepare      clean, normalise, split by time
+4. encode       titles and descriptions -> vectors
+5. materialize  Feast: point-in-time user states for every cut
+6. train        deep (TensorFlow), cf and text (PyTorch), rules: once per cut
+7. fuse         fit every blend on the fit windows; choose the best
+8. package      one release: members, encoder, fusion, rules, manifest of hashes
+9. evaluate     drive the serving engine with that very release; judge it against champion and best member
+10. go live     only past the gate: features online, publish, one real inference call
+"""
+
+from kfp import dsl
+
+from components.deploy.component import deploy
+from components.encode.component import encode
+from components.evaluate.component import evaluate
+from components.fuse.component import fuse
+from components.ingest.component import ingest
+from components.materialize.component import materialize, materialize_online
+from components.package.component import package
+from components.prepare.component import prepare
+from components.train_cf.component import train_cf
+from components.train_deep.component import train_deep
+from components.train_rules.component import train_rules
+from components.train_text.component import train_text
+from components.validate.component import validate
+
+
+@dsl.pipeline(name="train-and-deploy", description="Validate, train, fuse, evaluate and deploy a shop's ranking.")
+def train_and_deploy(
+    data: str = "complete-journey",
+    config: str = "",
+    relations: str = "",
+    protocol: str = "temporal",
+    effort: str = "fast",
+    seed: int = 0,
+    store: str = "store",
+    encoder: str = "minilm-int8",
+):
+    """Train, fuse, evaluate and, past the gate, deploy.
+
+    Args:
+        data: `complete-journey`, or the folder of a shop's tables.
+        config: a shop.yaml; empty: the one beside the tables.
+        relations: known complements and substitutes, used as truth in the report only.
+        protocol: `temporal` or `leave-one-out`.
+        effort: `fast` (one fit window) or `full` (two, and longer training).
+        seed: every random choice follows from it.
+        store: where releases, the registry and online features are kept.
+        encoder: `minilm-int8`, or the folder of a text encoder.
+    """
+    tables = ingest(source=data, config=config, store=store)
+    checked = validate(tables=tables.outputs["tables"])
+    prepared = prepare(checked=checked.outputs["checked"], protocol=protocol, effort=effort, seed=seed)
+    shop = prepared.outputs["prepared"]
+    embeddings = encode(prepared=shop, encoder=encoder).outputs["embeddings"]
+    features = materialize(prepared=shop, embeddings=embeddings).outputs["features"]
+
+    deep = train_deep(prepared=shop, embeddings=embeddings, effort=effort, seed=seed).outputs["members"]
+    cf = train_cf(prepared=shop, effort=effort, seed=seed).outputs["members"]
+    text = train_text(prepared=shop, embeddings=embeddings, effort=effort, seed=seed).outputs["members"]
+    rules = train_rules(prepared=shop, embeddings=embeddings, seed=seed).outputs["members"]
+
+    fusion = fuse(
+        prepared=shop, embeddings=embeddings, features=features, cf=cf, deep=deep, text=text, rules=rules,
+        effort=effort, seed=seed,
+    ).outputs["fusion"]  # fmt: skip
+    release = package(
+        prepared=shop, embeddings=embeddings, fusion=fusion, cf=cf, deep=deep, text=text, rules=rules
+    ).outputs["release"]
+    verdict = evaluate(
+        release=release, prepared=shop, features=features, fusion=fusion, store=store, relations=relations
+    )  # fmt: skip
+
+    with dsl.If(verdict.outputs["passed"] == True, name="gate"):  # noqa: E712  (a pipeline condition, not Python's)
+        online = materialize_online(features=features, store=store)
+        deploy(release=release, store=store).after(online)
