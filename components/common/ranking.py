@@ -47,7 +47,8 @@ def _ideal(listed: Doubles, n_relevant: npt.NDArray[np.integer], k: int) -> Doub
     """(n, k) gains of the best possible order: the listed ones descending, then grade 1 for what is not listed."""
     if not listed.size or listed.max(initial=0.0) <= 1.0 == listed[listed > 0].min(initial=1.0):
         total = np.maximum(n_relevant, (listed > 0).sum(axis=1))
-        return (np.arange(k) < total[:, None]).astype(np.float64)
+        flat: Doubles = (np.arange(k) < total[:, None]).astype(np.float64)
+        return flat
     missing = np.maximum(n_relevant - (listed > 0).sum(axis=1), 0)
     unlisted = (np.arange(k) < missing[:, None]).astype(np.float64)
     both = np.concatenate([listed, unlisted], axis=1)
