@@ -92,6 +92,18 @@ def serve(
     os.execv(sys.executable, [sys.executable, *command])
 
 
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder of a finished run.")] = Path("runs/demo"),
+    user: Annotated[str, typer.Option(help="A raw user id of the shop.")] = "208",
+    query: Annotated[str, typer.Option(help="A search.")] = "chocolate ice cream",
+) -> None:
+    """Serve a finished run's release and ask it once per scenario."""
+    from pipelines.demo import demo as show_demo
+
+    show_demo(out, out / "store", user, query)
+
+
 @ask_app.command("recommend")
 def ask_recommend(user: str, k: Count = 10, url: Url = DEFAULT_URL, store: Store = Path("runs/demo/store")) -> None:
     """Items for a user."""

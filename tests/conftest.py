@@ -1,0 +1,38 @@
+"""Shared fixtures; CUVEE_REQUIRE_ALL=1 turns every skip into a failure, so that nothing is skipped silently in CI."""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and os.environ.get("CUVEE_REQUIRE_ALL") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and CUVEE_REQUIRE_ALL is set: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with the real data sets that are not packages."""
+    folder = os.environ.get("CUVEE_TEST_DATA")
+    if not folder:
+        pytest.skip("CUVEE_TEST_DATA is not set: it names the folder that holds amazon_sports_seq and others")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def crds() -> Path:
+    """The folder with the unmodified CRDs."""
+    folder = os.environ.get("CUVEE_CRDS")
+    if not folder:
+        pytest.skip("CUVEE_CRDS is not set: it names the folder that holds kserve_inferenceservices.yaml and others")
+    return Path(folder)
