@@ -1,0 +1,148 @@
+"""What every request passes before KServe sees it, and every error on its way out.
+
+KServe hands raw bytes to a model when the content type is unknown, sets no size limit, offers routes that unload
+models, and puts class names into bodies. This ASGI layer bounds the request and gives every error one shape:
+{"error": what was wrong, "id": opaque, the same as in the log}.
+"""
+
+import json
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from serving.instances import RequestError
+
+log = logging.getLogger(__name__)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+MAX_BODY_BYTES = 256 * 1024
+JSON_TYPE = b"application/json"
+HIDDEN = "/v2/repository"  # KServe's model control: loads and unloads models for whoever asks
+SAID = {
+    400: "the body is not the JSON of a V1 or V2 request",
+    404: "no such model or route; ask POST /v1/models/cuvee:predict or POST /v2/models/cuvee/infer",
+    405: "this route does not take this method",
+    503: "the model is not ready",
+}
+INSTEAD = {422: 400, 501: 404}  # FastAPI's unreadable body; KServe's routes that this model does not have
+
+
+class _Refused(Exception):  # noqa: N818  (never leaves this module)
+    def __init__(self, status: int, message: str) -> None:
+        self.status, self.message = status, message
+
+
+class Door:
+    """ASGI middleware around KServe's application."""
+
+    def __init__(self, app: App, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._app, self._limit = app, max_body_bytes
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Check the request, let KServe answer, and put errors into words."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        reply = _Reply(send)
+        try:
+            scope = _checked(scope, self._limit)
+            body = await self._body(receive)
+            await self._app(scope, _replay(body, receive), reply)
+        except _Refused as refused:
+            await reply.error(refused.status, refused.message)
+        except RequestError as error:
+            await reply.error(error.status, str(error))
+        except Exception:
+            log.exception("request %s failed", reply.id)
+            await reply.error(500, "the request could not be answered; the server's log has the reason under this id")
+
+    async def _body(self, receive: Receive) -> bytes:
+        parts, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                break
+            part = message.get("body", b"")
+            parts.append(part)
+            size, more = size + len(part), message.get("more_body", False)
+            if size > self._limit:
+                raise _too_large(self._limit)
+        return b"".join(parts)
+
+
+class _Reply:
+    """Passes answers on; holds errors back and words them anew."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self._status, self._started = send, 0, False
+        self.id = uuid.uuid4().hex
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+        if self._status < 400:
+            self._started = True
+            await self._send(message)
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            status = INSTEAD.get(self._status, self._status)
+            await self.error(status, SAID.get(status, "the request could not be answered"))
+
+    async def error(self, status: int, message: str) -> None:
+        """Answer with an error, unless an answer has begun."""
+        if self._started:
+            return
+        self._started = True
+        body = json.dumps({"error": message, "id": self.id}).encode()
+        headers = [(b"content-type", JSON_TYPE), (b"content-length", str(len(body)).encode())]
+        if status == 413:
+            headers.append((b"connection", b"close"))
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _checked(scope: Message, limit: int) -> Message:
+    """The scope with the headers KServe may see.
+
+    Raises:
+        _Refused: a hidden route, a body announced too large, or one that is not plain JSON.
+    """
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    if scope["path"].startswith(HIDDEN):
+        raise _Refused(404, SAID[404])
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit() or int(length[:20]) > limit:
+        raise _too_large(limit)
+    if scope["method"] == "POST":
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind != JSON_TYPE or headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise _Refused(415, "send plain JSON with Content-Type: application/json")
+    kept = [pair for pair in scope["headers"] if not _confusing(pair[0])]
+    return {**scope, "headers": [*kept, (b"content-type", JSON_TYPE)]}
+
+
+def _confusing(name: bytes) -> bool:
+    """Headers by which KServe would read the body as something else than JSON."""
+    return name in (b"content-type", b"inference-header-content-length") or name.startswith(b"ce-")
+
+
+def _too_large(limit: int) -> _Refused:
+    return _Refused(413, f"the body is larger than {limit} bytes; ask in several requests")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Give the body that was read once more, then what the client does next."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

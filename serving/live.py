@@ -1,0 +1,143 @@
+"""The release that answers: verified, loaded, tried on its own smoke requests, and replaced when `current` moves."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from components.common.errors import CuveeError, ReleaseError
+from components.common.files import read_json
+from serving.catalogue import Catalogue
+from serving.current import DIGEST, POINTER, RELEASES, current_digest
+from serving.engine import Engine
+from serving.instances import Instance, RequestError, parse_all
+from serving.release import verify
+from serving.states import UserStates
+
+if TYPE_CHECKING:
+    from serving.features import StatePort
+
+log = logging.getLogger(__name__)
+
+Clock = int | Literal["release", "now"]
+SMOKE_FILE = "smoke.json"
+RETRY_S = 2.0
+
+
+class Features:
+    """The store's online features, opened at first use; while they cannot be opened, tried again every 2 s."""
+
+    def __init__(self, store: Path, catalogue: Catalogue) -> None:
+        self._store, self._catalogue = store, catalogue
+        self._port: StatePort | None = None
+        self._retry_at = 0.0
+
+    def states(self, user_ids: Sequence[str], as_of: int) -> UserStates:
+        """What is known of the users; raises whatever the store raises: the engine then answers without it."""
+        if self._port is None:
+            self._port = self._open()
+        return self._port.states(list(user_ids), as_of)
+
+    def _open(self) -> "StatePort":
+        if time.monotonic() < self._retry_at:
+            raise ConnectionError("the feature store could not be opened a moment ago")
+        self._retry_at = time.monotonic() + RETRY_S
+        from serving.features import OnlineStates  # late: imports Feast
+
+        return OnlineStates(self._store, self._catalogue)
+
+
+@dataclass(frozen=True)
+class Live:
+    """A release in memory with its user features and its clock."""
+
+    engine: Engine
+    features: Features
+    clock: Clock
+
+    @classmethod
+    def load(cls, release: Path, store: Path, clock: Clock) -> "Live":
+        """Verify every byte, load, and answer the release's own smoke requests.
+
+        Raises:
+            ReleaseError: the release is damaged, or does not answer what it was packaged with.
+        """
+        found = verify(release).release
+        if DIGEST.fullmatch(release.name) and release.name != found:
+            raise ReleaseError(f"{release} holds release {found}. Publish it again.")
+        try:
+            engine = Engine.load(release)
+            live = cls(engine, Features(store, engine.catalogue), clock)
+            smoke = parse_all(read_json(release / SMOKE_FILE)["instances"])
+            answers = live.answer(smoke)
+        except CuveeError:
+            raise
+        except Exception as error:
+            raise ReleaseError(f"{release}: verified, but it cannot answer. Package it again.") from error
+        if any(not answer["items"] for answer in answers):
+            raise ReleaseError(f"{release}: a smoke request came back empty. Package it again.")
+        return live
+
+    @property
+    def digest(self) -> str:
+        """The release's digest."""
+        return self.engine.digest
+
+    @property
+    def as_of(self) -> int:
+        """The moment of a question asked now, microseconds since the epoch."""
+        if self.clock == "now":
+            return time.time_ns() // 1000
+        return self.engine.as_of if self.clock == "release" else self.clock
+
+    def answer(self, instances: list[Instance]) -> list[dict[str, Any]]:
+        """Answer parsed instances, whose user ids are pseudonyms.
+
+        Raises:
+            RequestError: weights for a member that this release does not have.
+        """
+        members = self.engine.members
+        for instance in instances:
+            unknown = sorted(instance.weights.keys() - members.keys())
+            if unknown:
+                raise RequestError(f"weights: no member {unknown[0][:64]!r}; members: {', '.join(members)}")
+        return self.engine.answer(instances, self.features, self.as_of)
+
+
+class Follower(threading.Thread):
+    """Looks at `current` every second and hands over the release it names; a damaged one is refused, once."""
+
+    def __init__(self, store: Path, live: Live, replace: Callable[[Live], None], period_s: float = 1.0) -> None:
+        super().__init__(name="follower", daemon=True)
+        self._store, self._live, self._replace, self._period_s = store, live, replace, period_s
+        self._refused: tuple[str, int] | None = None
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Look until stopped."""
+        while not self._stopped.wait(self._period_s):
+            self.look()
+
+    def stop(self) -> None:
+        """End after the look under way."""
+        self._stopped.set()
+
+    def look(self) -> None:
+        """Look once: load what `current` names if it is new, keep what there is if that fails."""
+        seen: tuple[str, int] | None = None
+        try:
+            digest = current_digest(self._store)
+            if digest is None or digest == self._live.digest:
+                return
+            seen = (digest, (self._store / POINTER).stat().st_mtime_ns)
+            if seen != self._refused:
+                self._live = Live.load(self._store / RELEASES / digest, self._store, self._live.clock)
+                self._replace(self._live)
+                log.info("now serving release %s", digest)
+        except (CuveeError, OSError) as error:
+            if seen is None or seen != self._refused:
+                log.error("keeping release %s: %s", self._live.digest, error)
+            self._refused = seen

@@ -1,0 +1,82 @@
+"""KServe's model `cuvee`: V1 and V2 requests in, the engine's answers out."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import orjson
+from kserve import InferInput, InferOutput, InferRequest, InferResponse, Model
+
+from components.common.identity import pseudonym
+from serving.instances import Instance, RequestError, parse_all, parse_json
+from serving.live import Live
+
+NAME = "cuvee"
+INPUT, OUTPUT, BYTES = "instances", "predictions", "BYTES"
+
+
+class CuveeModel(Model):  # type: ignore[misc]
+    """Answers from one live release, which may be replaced between two requests."""
+
+    def __init__(self, live: Live, id_key: bytes) -> None:
+        super().__init__(NAME)
+        self._live, self._id_key = live, id_key
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self.ready = True
+
+    def replace(self, live: Live) -> None:
+        """Answer from *live* from the next request on."""
+        self._live = live
+
+    def start(self) -> None:
+        """Nothing to prepare: a Live has been verified, loaded and tried."""
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        """The V2 input: one instance as JSON per element."""
+        return [{"name": INPUT, "datatype": BYTES, "shape": [-1]}]
+
+    def get_output_types(self) -> list[dict[str, Any]]:
+        """The V2 output: one prediction as JSON per element."""
+        return [{"name": OUTPUT, "datatype": BYTES, "shape": [-1]}]
+
+    async def predict(self, payload: Any, _headers: dict[str, str] | None = None) -> dict[str, Any] | InferResponse:
+        """Answer a V1 body {"instances": [...]} or a V2 request with one BYTES tensor `instances` [n].
+
+        Raises:
+            RequestError: the request breaks its contract; serving.door answers 400.
+        """
+        if isinstance(payload, InferRequest):
+            texts = [orjson.dumps(answer).decode() for answer in await self._answer(_tensor(payload))]
+            output = InferOutput(name=OUTPUT, shape=[len(texts)], datatype=BYTES, data=texts)
+            return InferResponse(response_id=payload.id, model_name=NAME, infer_outputs=[output])
+        return {"predictions": await self._answer(_listed(payload))}
+
+    async def _answer(self, raw: object) -> list[dict[str, Any]]:
+        """Parse, then answer in the engine's own thread: health checks need not wait for a ranking."""
+        instances = [self._at_the_door(instance) for instance in parse_all(raw)]
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._live.answer, instances)
+
+    def _at_the_door(self, instance: Instance) -> Instance:
+        """Raw user ids go no further than here."""
+        if instance.user_id is None:
+            return instance
+        return instance.model_copy(update={"user_id": pseudonym(instance.user_id, self._id_key)})
+
+
+def _listed(payload: object) -> object:
+    if not isinstance(payload, dict) or "instances" not in payload:
+        raise RequestError('the body is a JSON object with "instances": [...]')
+    unknown = sorted(str(name)[:64] for name in payload.keys() - {"instances"})
+    if unknown:
+        raise RequestError(f"unknown field '{unknown[0]}' beside 'instances'")
+    return payload["instances"]
+
+
+def _tensor(request: InferRequest) -> list[Any]:
+    tensors: list[InferInput] = request.inputs
+    if len(tensors) != 1 or tensors[0].name != INPUT or tensors[0].datatype != BYTES:
+        raise RequestError(f"expected one tensor '{INPUT}' of datatype {BYTES}")
+    data = tensors[0].data
+    if not isinstance(data, list) or list(tensors[0].shape) != [len(data)]:
+        raise RequestError(f"tensor '{INPUT}': expected shape [n] and n elements of data")
+    return [parse_json(text) for text in data]

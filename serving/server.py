@@ -1,0 +1,110 @@
+"""Serve the current release with KServe's ModelServer: `python -m serving.server --store DIR`."""
+
+from serving import lean
+
+if __name__ == "__main__":
+    lean.install()
+
+import argparse
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.common.errors import ConfigError, CuveeError, ReleaseError
+
+if TYPE_CHECKING:
+    from serving.live import Clock
+
+log = logging.getLogger(__name__)
+
+QUIET = {"kserve": logging.CRITICAL, "kserve.trace": logging.WARNING, "uvicorn.access": logging.WARNING}
+"""Four log lines a request cost a third of KServe's time; serving.door words and logs the errors."""
+
+
+def serve(store: Path, release: Path | None, host: str, port: int, clock: "Clock", enable_grpc: bool = False) -> None:
+    """Answer until SIGTERM.
+
+    Args:
+        store: where `current`, releases and online features are.
+        release: serve this folder, whatever `current` says; None: follow `current`.
+        host: address to listen on.
+        port: port to listen on.
+        clock: what "now" is: the release's last event, the wall clock, or µs since the epoch.
+        enable_grpc: listen for V2 over gRPC as well, on KServe's default port.
+
+    Raises:
+        ReleaseError: nothing is published, or the release cannot be trusted.
+    """
+    from kserve import ModelServer
+    from kserve.model_server import app
+
+    from components.common.identity import id_key
+    from serving.current import current_release
+    from serving.door import Door
+    from serving.live import Follower, Live
+    from serving.model import CuveeModel
+
+    folder = release or current_release(store)
+    if folder is None:
+        raise ReleaseError(f"{store} holds no published release. Run `cuvee run --store {store}` first.")
+    live = Live.load(folder, store, clock)
+    model = CuveeModel(live, id_key(store))
+    if release is None:
+        Follower(store, live, model.replace).start()
+    app.add_middleware(Door)
+
+    class Server(ModelServer):  # type: ignore[misc]
+        """KServe's server, listening where it is told to."""
+
+        def setup_event_loop(self) -> None:
+            self._rest_server.config.host = host
+            super().setup_event_loop()
+
+    log.info("serving release %s on http://%s:%d", live.digest, host, port)
+    Server(http_port=port, workers=1, enable_grpc=enable_grpc, enable_latency_logging=False, grace_period=10).start(
+        [model]
+    )
+
+
+def parse_clock(text: str) -> "Clock":
+    """`release`, `now`, or an ISO time (UTC where it names no zone) as µs since the epoch.
+
+    Raises:
+        ConfigError: none of these.
+    """
+    if text == "release":
+        return "release"
+    if text == "now":
+        return "now"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"--as-of: found {text!r}, expected release, now, or an ISO time.") from error
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1_000_000)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry of `python -m serving.server`; errors raised on purpose become one message and their exit code."""
+    parser = argparse.ArgumentParser(prog="python -m serving.server", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--store", type=Path, required=True, help="folder with current, releases and online features")
+    parser.add_argument("--release", type=Path, help="serve this release instead of following current")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--as-of", default="release", help="release (its last event), now, or an ISO time")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    for name, level in QUIET.items():
+        logging.getLogger(name).setLevel(level)
+    logging.getLogger("kserve").addHandler(logging.NullHandler())  # else KServe configures all logging anew
+    try:
+        serve(given.store, given.release, given.host, given.port, parse_clock(given.as_of))
+    except CuveeError as error:
+        log.error("%s", error)
+        raise SystemExit(error.exit_code) from error
+
+
+if __name__ == "__main__":
+    main()
