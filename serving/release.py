@@ -45,7 +45,7 @@ class Facts(Config):
 
     protocol: Protocol
     seed: int
-    effort: Effort
+    effort: Effort | None
     as_of: int | None  # the clock of the demo: the shop's last event
     trained_until: int | None  # no member has learned from an event at or after this
     tasks: tuple[str, ...]
