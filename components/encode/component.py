@@ -1,0 +1,19 @@
+"""Kubeflow's door to the encode stage."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Model, Output
+
+from components.common.image import PIPELINE_IMAGE
+
+
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
+def encode(prepared: Input[Dataset], encoder: str, embeddings: Output[Model]):  # type: ignore[no-untyped-def]
+    """Encode the items' texts; see components.encode.run.encode."""
+    from pathlib import Path
+
+    from components.common.stage import stage
+
+    with stage("encode"):
+        from components.encode.run import encode as run
+
+        run(Path(prepared.path), encoder, Path(embeddings.path))

@@ -1,0 +1,1 @@
+"""Members that read: TF-IDF, BM25 and a BERT-class encoder."""

@@ -1,0 +1,112 @@
+"""BM25 over the fields of an item: words of a query against words of the catalogue."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from components.common.files import read_json
+from serving.arrays import Floats
+from serving.catalogue import Catalogue
+from serving.members.base import Family, Member
+from serving.queries import SEARCH, Queries
+from serving.text import trigrams, words
+
+VOCABULARY_FILE = "vocabulary.json"
+FALLBACK_WEIGHT = 0.5
+SIMILAR_WORDS = 4
+LEAST_OVERLAP = 0.4
+
+
+class Vocabulary:
+    """Terms by row, with a way to what an unknown word may have meant."""
+
+    def __init__(self, terms: list[str]) -> None:
+        self.terms = terms
+        self.rows = {term: row for row, term in enumerate(terms)}
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self.terms)
+
+    @cached_property
+    def _by_trigram(self) -> dict[str, list[int]]:
+        rows = defaultdict(list)
+        for row, term in enumerate(self.terms):
+            for part in trigrams(term):
+                rows[part].append(row)
+        return rows
+
+    def weights(self, text: str) -> dict[int, float]:
+        """Weight by row of the terms of *text*; unknown words give up to SIMILAR_WORDS near ones."""
+        found: dict[int, float] = defaultdict(float)
+        for word in dict.fromkeys(words(text)):
+            if word in self.rows:
+                found[self.rows[word]] += 1.0
+                continue
+            for row, weight in self._near(word):
+                found[row] = max(found[row], weight)
+        return found
+
+    def _near(self, word: str) -> list[tuple[int, float]]:
+        """Terms that start with *word*, else terms that share many of its character triples."""
+        if len(word) < 3:
+            return []
+        near = self._starting(word) or self._resembling(word)
+        return [(row, FALLBACK_WEIGHT * likeness) for row, likeness in near]
+
+    def _starting(self, word: str) -> list[tuple[int, float]]:
+        at = bisect_left(self._sorted, word)
+        near = [term for term in self._sorted[at : at + SIMILAR_WORDS] if term.startswith(word)]
+        return [(self.rows[term], len(word) / len(term)) for term in near]
+
+    def _resembling(self, word: str) -> list[tuple[int, float]]:
+        parts = trigrams(word)
+        shared: dict[int, int] = defaultdict(int)
+        for part in parts:
+            for row in self._by_trigram.get(part, ()):
+                shared[row] += 1
+        likeness = [
+            (row, 2 * count / (len(parts) + len(trigrams(self.terms[row]))))
+            for row, count in shared.items()
+            if 2 * count >= LEAST_OVERLAP * len(parts)
+        ]
+        near = [pair for pair in likeness if pair[1] >= LEAST_OVERLAP]
+        return sorted(near, key=lambda pair: (-pair[1], pair[0]))[:SIMILAR_WORDS]
+
+
+class Lexical(Member):
+    """Sums the precomputed impacts of the query's terms; NaN for items that hold none of them."""
+
+    kind: ClassVar[str] = "lexical"
+    family: ClassVar[Family] = "text"
+    scenarios: ClassVar[frozenset[str]] = frozenset({SEARCH})
+
+    def __init__(self, vocabulary: Vocabulary, impacts: sparse.csr_matrix) -> None:
+        self.vocabulary = vocabulary
+        self.impacts = impacts  # (terms, n_items), all stored values above 0
+
+    @classmethod
+    def load(cls, folder: Path, catalogue: Catalogue) -> "Lexical":
+        """Read vocabulary.json and the impacts (data.npy, indices.npy, indptr.npy)."""
+        terms = read_json(folder / VOCABULARY_FILE)
+        data, indices, indptr = (
+            np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("data", "indices", "indptr")
+        )
+        return cls(Vocabulary(terms), sparse.csr_matrix((data, indices, indptr), shape=(len(terms), len(catalogue))))
+
+    def score_all(self, queries: Queries) -> Floats:
+        """(n, n_items) BM25; NaN where no term matches, everywhere for a query without a known word."""
+        found = [self.vocabulary.weights(text) for text in queries.texts or ("",) * len(queries)]
+        indptr = np.cumsum([0, *(len(row) for row in found)])
+        terms = np.array([term for row in found for term in row], dtype=np.int32)
+        weights = np.array([weight for row in found for weight in row.values()], dtype=np.float32)
+        asked = sparse.csr_matrix((weights, terms, indptr), shape=(len(found), len(self.vocabulary.terms)))
+        hits = (asked @ self.impacts).tocoo()
+        scores = np.full(hits.shape, np.nan, dtype=np.float32)
+        scores[hits.row, hits.col] = hits.data
+        return scores

@@ -1,0 +1,93 @@
+"""Content by TF-IDF: what a user's items say, against what every item says."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from components.common.files import read_json
+from serving.arrays import Floats, Ints
+from serving.catalogue import Catalogue
+from serving.members.base import MEMBER_FILE, Family, Member
+from serving.members.interest import interest_weights
+from serving.queries import RECOMMEND, SEARCH, SIMILAR, Queries
+from serving.states import UserStates
+from serving.text import words
+
+VOCABULARY_FILE = "vocabulary.json"
+
+
+class Tfidf(Member):
+    """Cosine between a profile and the items' documents.
+
+    Items that say the same share one document, so a batch costs what the distinct documents cost.
+    NaN for users without a document in their history, queries without a known word, items without a term.
+    """
+
+    kind: ClassVar[str] = "tfidf"
+    family: ClassVar[Family] = "text"
+    scenarios: ClassVar[frozenset[str]] = frozenset({RECOMMEND, SIMILAR, SEARCH})
+
+    def __init__(
+        self,
+        terms: dict[str, int],
+        idf: Floats,
+        documents: sparse.csr_matrix,
+        document_of: Ints,
+        half_life: float,
+        count_power: float,
+    ) -> None:
+        """Keep the arrays.
+
+        Args:
+            terms: row of each term.
+            idf: (terms,).
+            documents: (n_documents, terms), rows of length one, or empty.
+            document_of: (n_items,) document of each item.
+            half_life: visits after which a history's entry counts half.
+            count_power: how repeated visits add up.
+        """
+        self.terms, self.idf = terms, idf
+        self.documents, self.document_of = documents, document_of
+        self.by_term = documents.T.tocsr()
+        self.silent = np.diff(documents.indptr) == 0
+        self.half_life, self.count_power = half_life, count_power
+
+    @classmethod
+    def load(cls, folder: Path, catalogue: Catalogue) -> "Tfidf":
+        """Read vocabulary.json, idf.npy, document_of.npy and the documents' data, indices and indptr."""
+        numbers = read_json(folder / MEMBER_FILE)
+        terms = {term: row for row, term in enumerate(read_json(folder / VOCABULARY_FILE))}
+        idf, document_of, data, indices, indptr = (
+            np.load(folder / f"{name}.npy", allow_pickle=False)
+            for name in ("idf", "document_of", "data", "indices", "indptr")
+        )
+        documents = sparse.csr_matrix((data, indices, indptr), shape=(len(indptr) - 1, len(terms)))
+        return cls(terms, idf, documents, document_of, numbers["half_life"], numbers["count_power"])
+
+    def score_all(self, queries: Queries) -> Floats:
+        """(n, n_items) cosines in [0, 1]; NaN = not scored."""
+        profiles = self._asked(queries) if queries.scenario == SEARCH else self._profiles(queries.states)
+        length = np.sqrt(np.asarray(profiles.multiply(profiles).sum(axis=1)).ravel())
+        scores = (profiles @ self.by_term).toarray()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scores *= (1 / length).astype(np.float32)[:, None]
+        scores[length == 0] = np.nan
+        scores[:, self.silent] = np.nan
+        gathered: Floats = scores[:, self.document_of]
+        return gathered
+
+    def _profiles(self, states: UserStates) -> sparse.csr_matrix:
+        """(n, terms) weighted sums of the documents in each history."""
+        weights = interest_weights(states, self.half_life, self.count_power)
+        held = (weights, self.document_of[states.items], states.indptr)
+        return sparse.csr_matrix(held, shape=(len(states), self.documents.shape[0])) @ self.documents
+
+    def _asked(self, queries: Queries) -> sparse.csr_matrix:
+        """(n, terms) IDF of each query's known words."""
+        texts = queries.texts or ("",) * len(queries)
+        known = [[self.terms[word] for word in dict.fromkeys(words(text)) if word in self.terms] for text in texts]
+        indptr = np.cumsum([0, *map(len, known)])
+        terms = np.array([term for row in known for term in row], dtype=np.int32)
+        return sparse.csr_matrix((self.idf[terms], terms, indptr), shape=(len(known), len(self.terms)))
