@@ -13,7 +13,7 @@ from serving.arrays import PAD, Bools
 from serving.filters import allowed
 from serving.instances import Instance
 from serving.pool import Ranking
-from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR, Queries
+from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR
 from serving.states import UserStates
 
 if TYPE_CHECKING:
@@ -52,7 +52,11 @@ def _group(
 ) -> list[dict[str, Any]]:
     states, degraded = _states(engine, scenario, instances, port, as_of)
     texts = tuple(instance.query or "" for instance in instances) if scenario == SEARCH else None
-    pool = engine.pool(engine.queries(scenario, states, texts), task, _allowed(engine, instances))
+    rows_of, failed = engine.bearable_scores(engine.queries(scenario, states, texts), task, _allowed(engine, instances))
+    degraded = degraded + failed
+    if not rows_of:
+        return [_envelope(engine, task, [], as_of, degraded) for _ in instances]
+    pool = engine.pool_of(rows_of)
     groups: dict[str, list[int]] = defaultdict(list)
     for row, instance in enumerate(instances):
         groups[repr(instance.weights)].append(row)
@@ -109,6 +113,12 @@ def _answer(
         if instance.explain:
             entry["why"] = {name: part for name, part in why.items() if part}
         items.append(entry)
+    return _envelope(engine, task, items, as_of, degraded)
+
+
+def _envelope(
+    engine: "Engine", task: str, items: list[dict[str, Any]], as_of: int, degraded: list[str]
+) -> dict[str, Any]:
     return {
         "items": items,
         "method": engine.fusion.tasks[task].chosen if engine.fusion else None,

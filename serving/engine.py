@@ -1,5 +1,6 @@
 """The engine: recall, score, fuse and explain a batch of queries; the same code online, in batch and in evaluation."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from serving.states import UserStates
 if TYPE_CHECKING:
     from serving.features import StatePort
 
+log = logging.getLogger(__name__)
 DISCOVERY, NEXT_BASKET = "discovery", "next_basket"
 RECALL = 100
 
@@ -83,11 +85,23 @@ class Engine:
             task: `discovery` hides what the user has met; `similar` and `bundle` hide the anchors.
             allowed: (n, n_items) or (n_items,) further restriction, e.g. filters.
         """
-        rows = {}
-        for name, member in self.members.items():
-            if queries.scenario in member.scenarios:
+        return {
+            name: self._masked(scores, queries, task, allowed)
+            for name, scores in ((name, member.score_all(queries)) for name, member in self._asked(queries))
+        }
+
+    def bearable_scores(
+        self, queries: Queries, task: str, allowed: Bools | None = None
+    ) -> tuple[dict[str, Floats], list[str]]:
+        """As `full_scores`, but a member that raises is left out; the second value names those."""
+        rows, failed = {}, []
+        for name, member in self._asked(queries):
+            try:
                 rows[name] = self._masked(member.score_all(queries), queries, task, allowed)
-        return rows
+            except Exception:
+                log.exception("member %s failed; the blend goes on without it", name)
+                failed.append(f"member:{name}")
+        return rows, failed
 
     def pool(self, queries: Queries, task: str, allowed: Bools | None = None, recall: int = RECALL) -> Pool:
         """Recall `recall` items per channel and gather every member's scores over their union."""
@@ -101,11 +115,7 @@ class Engine:
 
     def score_items(self, queries: Queries, candidates: Ints) -> Pool:
         """Every member's scores of given (n, c) candidates (-1 padding), for judged lists."""
-        rows = {
-            name: member.score_all(queries)
-            for name, member in self.members.items()
-            if queries.scenario in member.scenarios
-        }
+        rows = {name: member.score_all(queries) for name, member in self._asked(queries)}
         return self._pool(rows, candidates, {})
 
     def rank(
@@ -120,15 +130,16 @@ class Engine:
         """The task a request asks for; discovery or next basket by the request, else by the shop."""
         if scenario != RECOMMEND:
             return scenario
-        if new_only is None:
-            wanted = self.shop.task
-        else:
-            wanted = DISCOVERY if new_only else NEXT_BASKET
+        asked = DISCOVERY if new_only else NEXT_BASKET
+        wanted = self.shop.task if new_only is None else asked
         return wanted if self.fusion is None or wanted in self.fusion.tasks else DISCOVERY
 
     def answer(self, instances: Sequence[Instance], port: "StatePort | None", as_of: int) -> list[dict[str, Any]]:
         """Answer parsed requests; see serving.answer."""
         return answer(self, instances, port, as_of)
+
+    def _asked(self, queries: Queries) -> list[tuple[str, Member]]:
+        return [(name, member) for name, member in self.members.items() if queries.scenario in member.scenarios]
 
     def _masked(self, scores: Floats, queries: Queries, task: str, allowed: Bools | None) -> Floats:
         scores[:, ~self.catalogue.available] = -np.inf

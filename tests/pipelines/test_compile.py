@@ -1,0 +1,64 @@
+"""The compiled pipeline in the repository is the one the code describes, and its diagram is made from it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipelines.compile import compile_all, diagram
+
+ROOT = Path(__file__).parents[2]
+STAGES = {
+    "ingest", "validate", "prepare", "encode", "materialize", "train-deep", "train-cf", "train-text", "train-rules",
+    "fuse", "package", "evaluate", "materialize-online", "deploy",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_all(tmp_path_factory.mktemp("compiled"))[0]
+
+
+def spec(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = next(iter(yaml.safe_load_all(path.read_text())))
+    return loaded
+
+
+def test_committed_yaml_is_fresh(compiled: Path) -> None:
+    committed = ROOT / "pipelines" / "compiled" / compiled.name
+    assert committed.read_text() == compiled.read_text(), "run `make compile` and commit the result"
+
+
+def test_committed_diagram_is_fresh(compiled: Path) -> None:
+    assert diagram(compiled) in (ROOT / "docs" / "pipeline.md").read_text(), "run `make compile`"
+
+
+def test_every_stage_is_in_it_and_installs_nothing(compiled: Path) -> None:
+    executors = spec(compiled)["deploymentSpec"]["executors"]
+    assert {name.removeprefix("exec-") for name in executors} == STAGES
+    for executor in executors.values():
+        assert "pip install" not in str(executor["container"])
+
+
+def test_nothing_online_changes_before_the_gate(compiled: Path) -> None:
+    loaded = spec(compiled)
+    gate = next(name for name in loaded["root"]["dag"]["tasks"] if name.startswith("condition"))
+    task = loaded["root"]["dag"]["tasks"][gate]
+    assert "evaluate" in task["dependentTasks"]
+    behind = loaded["components"][task["componentRef"]["name"]]["dag"]["tasks"]
+    assert set(behind) == {"materialize-online", "deploy"}
+    assert behind["deploy"]["dependentTasks"] == ["materialize-online"]
+
+
+def test_parameters_are_typed_with_defaults_and_described(compiled: Path) -> None:
+    parameters = spec(compiled)["root"]["inputDefinitions"]["parameters"]
+    for name, parameter in parameters.items():
+        assert parameter["description"], name
+        assert "defaultValue" in parameter, name
+
+
+def test_diagram_draws_the_gate(compiled: Path) -> None:
+    drawn = diagram(compiled)
+    assert "evaluate -- passed the gate --> materialize-online" in drawn
+    assert "fuse --> package" in drawn
