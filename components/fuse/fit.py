@@ -1,0 +1,184 @@
+"""Fit every method, judge them on lists they did not see, choose, and fit again on all."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from components.common.ranking import ndcg_at
+from components.fuse.lists import FitSet, Lists
+from components.fuse.methods import SINGLE, Method, methods, single
+from serving.arrays import PAD, top_k
+from serving.blend import Blend, TaskFusion, Weights, apply
+from serving.calibration import FEATURES
+
+Doubles = npt.NDArray[np.float64]
+K = 10
+MAX_ROWS = 600_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to fit: folds of the cross-fit, candidates to learn from at most, seed, and a fixed blend to compete."""
+
+    folds: int = 3
+    max_rows: int = MAX_ROWS
+    seed: int = 0
+    prior: Blend | None = None
+
+
+def fit_task(
+    sets: Sequence[FitSet], families: Mapping[str, str], options: Options = Options()
+) -> tuple[TaskFusion, dict[str, Any]]:
+    """Learn the blend of one task.
+
+    Every method is fitted on all folds but one and judged by NDCG@10 on that one, over users or queries; of those
+    within one standard error of the best (paired over lists), the simplest is chosen and refitted on everything.
+
+    Args:
+        sets: lists of one or more fit cuts, all with the same members.
+        families: by member, its family; `alpha` blends the best `deep` and the best `cf` member.
+        options: see Options.
+
+    Returns:
+        The fusion and a report: per method NDCG@10, its standard error and its paired difference to the best.
+    """
+    started = time.perf_counter()
+    members = sets[0].members
+    lists = Lists.of(sets, options.max_rows, options.seed)
+    folds = fold_of([fit.groups for fit in sets], options.folds, options.seed)
+    alone = _judge(sets, folds, [{f"{SINGLE}{name}": single(name, members) for name in members}] * options.folds)
+    ranked = sorted(members, key=lambda name: -_mean(alone[f"{SINGLE}{name}"]))
+    known: dict[str, Method] = {}
+    if len(lists):
+        known = methods(members, _pair(ranked, families))
+    fixed = {f"{SINGLE}{ranked[0]}": single(ranked[0], members)}
+    if options.prior is not None:
+        fixed = {options.prior.kind: options.prior} | fixed
+    judged = _cross_fit(sets, folds, lists, known, fixed, options)
+    chosen = choose(judged)
+    blends = fixed | {name: method(lists) for name, method in known.items()}
+    blends[chosen] = _with_absences(blends[chosen], lists, ranked, families)
+    report = _report(judged | alone, chosen, blends, lists, sets) | {"seconds": round(time.perf_counter() - started, 3)}
+    return TaskFusion(chosen=chosen, methods=blends), report
+
+
+def choose(judged: Mapping[str, Doubles]) -> str:
+    """The simplest method (the first) whose paired mean difference to the best is within one standard error."""
+    best = max(judged, key=lambda name: _mean(judged[name]))
+    for name, values in judged.items():
+        behind = judged[best] - values
+        behind = behind[~np.isnan(behind)]
+        error = behind.std(ddof=1) / np.sqrt(len(behind)) if len(behind) > 1 else 0.0
+        if len(behind) == 0 or behind.mean() <= error:
+            return name
+    return best
+
+
+def fold_of(groups: Sequence[npt.NDArray[np.int64]], folds: int, seed: int) -> list[npt.NDArray[np.int64]]:
+    """Fold 0..folds-1 of every list; equal groups share a fold, folds differ by at most one group in size."""
+    distinct, place = np.unique(np.concatenate(groups), return_inverse=True)
+    number = np.random.default_rng(seed).permutation(len(distinct)) % folds
+    ends = np.cumsum([len(part) for part in groups])[:-1]
+    return np.split(number[place], ends)
+
+
+def _cross_fit(
+    sets: Sequence[FitSet],
+    folds: list[npt.NDArray[np.int64]],
+    lists: Lists,
+    known: Mapping[str, Method],
+    fixed: Mapping[str, Blend],
+    options: Options,
+) -> dict[str, Doubles]:
+    fold_of_group = dict(
+        zip(np.concatenate([fit.groups for fit in sets]).tolist(), np.concatenate(folds).tolist(), strict=True)
+    )
+    of_list = np.array([fold_of_group[group] for group in lists.groups.tolist()], dtype=np.int64)
+    blends = []
+    for fold in range(options.folds):
+        training = lists.take(of_list != fold)
+        learned = {name: method(training) for name, method in known.items()} if len(training) else {}
+        blends.append(dict(fixed) | learned)
+    common = [name for name in (*fixed, *known) if all(name in table for table in blends)]
+    return _judge(sets, folds, [{name: table[name] for name in common} for table in blends])
+
+
+def _judge(
+    sets: Sequence[FitSet], folds: list[npt.NDArray[np.int64]], blends: Sequence[Mapping[str, Blend]]
+) -> dict[str, Doubles]:
+    """By method: NDCG@10 of every list of all sets in order, under the blend of the list's own fold."""
+    found = {name: [np.full(len(fit), np.nan) for fit in sets] for name in blends[0]}
+    for number, (fit, fold) in enumerate(zip(sets, folds, strict=True)):
+        for held_out, table in enumerate(blends):
+            for rows, feats in fit.chunks(np.flatnonzero(fold == held_out)):
+                for name, blend in table.items():
+                    found[name][number][rows] = _ndcg(fit.take(rows), apply(blend, feats).sum(axis=2))
+    return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def _ndcg(fit: FitSet, scores: npt.NDArray[np.float32]) -> Doubles:
+    """NDCG@10; the ideal order knows every grade of the list, shown or not."""
+    shown = K if fit.labels.max(initial=0) <= 1 else scores.shape[1]  # a binary ideal needs no more than n_relevant
+    order = top_k(np.where(fit.valid, scores, np.float32(-np.inf)), shown)
+    labels = np.where(order == PAD, 0, np.take_along_axis(fit.labels, np.maximum(order, 0), axis=1))
+    return ndcg_at(labels, fit.n_relevant, K)
+
+
+def _with_absences(blend: Blend, lists: Lists, ranked: Sequence[str], families: Mapping[str, str]) -> Blend:
+    """The chosen blend with weights for the absence of each member that has a say in it.
+
+    The same method is fitted again without the member; where it cannot be (it was `single`, or `alpha` lost its last
+    deep member), the best of the others stands in. A prior needs nothing: its other weights just grow.
+    """
+    without: dict[str, Weights] = {}
+    for name in [member for member in lists.members if any(blend.weights[blend.members.index(member)])]:
+        rest = [member for member in ranked if member != name]
+        known = methods(tuple(rest), _pair(rest, families)) if len(lists) else {}
+        if blend.kind in known:
+            fitted = known[blend.kind](lists.drop(name))
+        elif rest and (blend.kind.startswith(SINGLE) or blend.kind == "alpha"):
+            fitted = single(rest[0], lists.members)
+        else:
+            continue
+        rows = dict(zip(fitted.members, fitted.weights, strict=True))
+        without[name] = tuple(rows.get(member, (0.0,) * len(FEATURES)) for member in lists.members)
+    return blend.model_copy(update={"without": without})
+
+
+def _pair(ranked: Sequence[str], families: Mapping[str, str]) -> tuple[str, str] | None:
+    deep = [name for name in ranked if families.get(name) == "deep"]
+    cf = [name for name in ranked if families.get(name) == "cf"]
+    return (deep[0], cf[0]) if deep and cf else None
+
+
+def _mean(values: Doubles) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else 0.0
+
+
+def _report(
+    judged: Mapping[str, Doubles], chosen: str, blends: Mapping[str, Blend], lists: Lists, sets: Sequence[FitSet]
+) -> dict[str, Any]:
+    best = max(judged.values(), key=_mean)
+    rows = {}
+    for name, values in judged.items():
+        count = max(int((~np.isnan(values)).sum()), 1)
+        rows[name] = {
+            "ndcg@10": _mean(values),
+            "standard_error": float(np.nanstd(values) / np.sqrt(count)) if np.isfinite(values).any() else 0.0,
+            "behind_best": _mean(best) - _mean(values),
+        }
+    return {
+        "chosen": chosen,
+        "lists": sum(len(fit) for fit in sets),
+        "teaching_lists": len(lists),
+        "methods": rows,
+        "weights": {
+            name: {m: dict(zip(FEATURES, row, strict=True)) for m, row in zip(b.members, b.weights, strict=True)}
+            for name, b in blends.items()
+        },
+    }

@@ -1,0 +1,84 @@
+"""Every way to weigh the members, simplest first: from lists to a blend."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+
+from components.fuse import voting
+from components.fuse.alpha import best_alpha
+from components.fuse.least_squares import Constraint, Moments, solve
+from components.fuse.lists import USED, Lists, table
+from components.fuse.softmax import Listwise, fit_free, fit_simplex
+from serving.blend import Blend
+from serving.calibration import RRF, TOP, VALUE
+
+Method = Callable[[Lists], Blend]
+SINGLE = "single:"
+RIDGE = 1e-6  # keeps twin members from taking huge opposite weights
+
+
+def single(name: str, members: tuple[str, ...]) -> Blend:
+    """One member alone."""
+    rows = np.array([[float(name == member)] for member in members])
+    return Blend(kind=f"{SINGLE}{name}", members=members, weights=table(rows, (VALUE,)))
+
+
+def prior(kind: str, members: tuple[str, ...], weights: Mapping[str, float]) -> Blend:
+    """Documented weights: a member's weight goes half to its value and half to its reciprocal rank."""
+    rows = np.array([[weights.get(member, 0.0)] * 2 for member in members]) / 2
+    if not rows.any():
+        rows = np.full((len(members), 2), 0.5 / max(len(members), 1))
+    return Blend(kind=kind, members=members, weights=table(rows / rows.sum(), (VALUE, RRF)))
+
+
+def least_squares(lists: Lists, constraint: Constraint, kind: str) -> Blend:
+    """min over w of 1/N sum (y - sum_k w_k M_k)^2 over all candidates of all lists."""
+    weights = solve(Moments.of(*lists.flat()), constraint, l2=RIDGE)
+    return Blend(kind=kind, members=lists.members, weights=table(weights[:, None], (VALUE,)))
+
+
+def alpha(lists: Lists, deep: str, cf: str) -> Blend:
+    """alpha of the deep member and 1 - alpha of the collaborative one, by the closed form."""
+    columns = [lists.members.index(name) for name in (deep, cf)]
+    values, gain = (part.astype(np.float64) for part in lists.flat(columns))
+    share = best_alpha(gain, values[:, 0], values[:, 1])
+    rows = np.zeros((len(lists.members), 1))
+    rows[columns, 0] = share, 1.0 - share
+    return Blend(kind="alpha", members=lists.members, weights=table(rows, (VALUE,)))
+
+
+def softmax(lists: Lists) -> Blend:
+    """Simplex weights over every member's value, reciprocal rank and top, by listwise loss."""
+    used = (VALUE, RRF, TOP)
+    weights, _ = fit_simplex(_listwise(lists, len(used)))
+    return Blend(kind="softmax", members=lists.members, weights=table(weights.reshape(-1, len(used)), used))
+
+
+def softmax_free(lists: Lists) -> Blend:
+    """Listwise weights of any sign, with a learned term for what a member did not score."""
+    weights = fit_free(_listwise(lists, len(USED)))
+    return Blend(kind="softmax_free", members=lists.members, weights=table(weights.reshape(-1, len(USED)), USED))
+
+
+def methods(members: tuple[str, ...], pair: tuple[str, str] | None) -> dict[str, Method]:
+    """The methods that need no prior knowledge, simplest first; `alpha` only with a (deep, cf) *pair*."""
+    found: dict[str, Method] = {
+        "voting": lambda lists: voting.reciprocal_rank(lists.members),
+        "voting_borda": lambda lists: voting.borda(lists.members),
+        "voting_majority": lambda lists: voting.majority(lists.members),
+    }
+    if pair is not None:
+        found["alpha"] = partial(alpha, deep=pair[0], cf=pair[1])
+    found["least_squares_simplex"] = partial(least_squares, constraint="simplex", kind="least_squares_simplex")
+    found["least_squares_non_negative"] = partial(
+        least_squares, constraint="non_negative", kind="least_squares_non_negative"
+    )
+    found["least_squares"] = partial(least_squares, constraint="free", kind="least_squares")
+    found["softmax"], found["softmax_free"] = softmax, softmax_free
+    return found if len(members) > 1 else {"voting": found["voting"]}
+
+
+def _listwise(lists: Lists, used: int) -> Listwise:
+    n, c, k, _ = lists.x.shape
+    return Listwise.of(lists.x[..., :used].reshape(n, c, k * used), lists.gain, lists.valid)
