@@ -1,0 +1,1 @@
+"""Collaborative filtering: popularity, factorisation, neighbourhoods and repurchase."""

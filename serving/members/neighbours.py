@@ -1,0 +1,60 @@
+"""What the neighbourhood members share: a pruned item-by-item matrix and a weighted history."""
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy import sparse
+
+from components.common.errors import ReleaseError
+from components.common.files import read_json
+from serving.arrays import Bools, Floats
+from serving.catalogue import Catalogue
+from serving.members.base import MEMBER_FILE, Family, Member
+from serving.members.history import HistoryWeights
+from serving.queries import BUNDLE, RECOMMEND, SIMILAR, Queries
+
+ARRAYS = ("indptr", "indices", "data")
+
+
+class NeighbourMember(Member):
+    """score(user, j) = sum over the history's items i of weight(i) * similarity[i, j].
+
+    An item nobody met in training and a user whose history leads nowhere are not scored; an item that is no
+    neighbour of the history scores 0.
+    """
+
+    family: ClassVar[Family] = "cf"
+    scenarios: ClassVar[frozenset[str]] = frozenset({RECOMMEND, SIMILAR, BUNDLE})
+
+    def __init__(self, similarity: sparse.csr_matrix, known: Bools, history: HistoryWeights) -> None:
+        """Take a (n_items, n_items) matrix without negative entries and which items (n_items,) training met."""
+        self.similarity, self.history = similarity, history
+        self.unknown = np.flatnonzero(~known)
+
+    @classmethod
+    def load(cls, folder: Path, catalogue: Catalogue) -> Self:
+        """Read the arrays written by the trainer.
+
+        Raises:
+            ReleaseError: they do not fit the catalogue.
+        """
+        arrays = [np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS]
+        n_items = len(catalogue)
+        if len(arrays[0]) != n_items + 1:
+            raise ReleaseError(
+                f"{folder}: neighbours of {len(arrays[0]) - 1} items found, {n_items} expected; package it again."
+            )
+        similarity = sparse.csr_matrix((arrays[2], arrays[1], arrays[0]), shape=(n_items, n_items))
+        known = np.load(folder / "known.npy", allow_pickle=False)
+        return cls(similarity, known, HistoryWeights.of(read_json(folder / MEMBER_FILE)))
+
+    def score_all(self, queries: Queries) -> Floats:
+        """(n, n_items) scores; see the class."""
+        states = queries.states
+        weights = states.matrix(self.history.weights(states), self.similarity.shape[0])
+        product = weights @ self.similarity
+        scores: Floats = product.toarray()
+        scores[:, self.unknown] = np.nan
+        scores[np.diff(product.indptr) == 0] = np.nan
+        return scores

@@ -1,0 +1,44 @@
+"""How many users met each item lately: the same scores for everyone."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from components.common.errors import ReleaseError
+from serving.arrays import Floats
+from serving.catalogue import Catalogue
+from serving.members.base import Family, Member
+from serving.queries import SCENARIOS, Queries
+
+SCORES_FILE = "scores.npy"
+
+
+class Popularity(Member):
+    """Log of the decayed number of distinct users; items nobody met have the floor, 0."""
+
+    kind: ClassVar[str] = "popularity"
+    family: ClassVar[Family] = "popularity"
+    scenarios: ClassVar[frozenset[str]] = frozenset(SCENARIOS)
+
+    def __init__(self, scores: Floats) -> None:
+        """Take (n_items,) scores."""
+        self.scores = scores
+
+    @classmethod
+    def load(cls, folder: Path, catalogue: Catalogue) -> "Popularity":
+        """Read the array written by the trainer.
+
+        Raises:
+            ReleaseError: it does not fit the catalogue.
+        """
+        scores = np.load(folder / SCORES_FILE, allow_pickle=False)
+        if scores.shape != (len(catalogue),):
+            raise ReleaseError(
+                f"{folder}: scores of shape {scores.shape} found, ({len(catalogue)},) expected; package it again."
+            )
+        return cls(scores)
+
+    def score_all(self, queries: Queries) -> Floats:
+        """(n, n_items) the same row for every query; every item is scored."""
+        return np.repeat(self.scores[None, :], len(queries), axis=0)
