@@ -1,0 +1,1 @@
+"""A source becomes the shop's canonical tables, without personal ids."""

@@ -1,0 +1,55 @@
+"""Source `folder`: a shop's own tables as Parquet or CSV files in one folder, with an optional shop.yaml."""
+
+from pathlib import Path
+
+from components.common import columns as c
+from components.common.config import ShopConfig
+from components.common.errors import ConfigError, DataError
+from components.common.tables import CONTRACT, canonical, read_table, unknown_columns
+from components.ingest.shop import Ledger, Shop
+
+SUFFIXES = (".parquet", ".csv")
+SHOP_YAML = "shop.yaml"
+
+
+def read_folder(source: str, config: Path | None) -> Shop:
+    """Read the tables of the folder *source*; only `items` is required, files with other names are ignored.
+
+    Args:
+        source: path of the folder.
+        config: a shop.yaml to use instead of the one beside the tables.
+
+    Raises:
+        ConfigError: shop.yaml has a typo.
+        DataError: a table is damaged or breaks the contract's structure.
+    """
+    folder, ledger = Path(source), Ledger()
+    settings = _settings(folder, config)
+    files = {table: path for table in c.TABLES if (path := _file_of(folder, table)) is not None}
+    if "items" not in files:
+        found = sorted(path.name for path in folder.iterdir())[:10]
+        remedy = "Put items.parquet or items.csv there; every other table is optional."
+        raise DataError("items", "", 0, f"{folder}: {found}", "a file of that name", remedy)
+    tables = {}
+    for table, path in files.items():
+        frame = read_table(path)
+        tables[table] = canonical(table, frame, text=path.suffix == ".csv")
+        extra = unknown_columns(table, frame)
+        if extra and not CONTRACT[table].open:
+            why = f"The contract does not name {', '.join(extra)}: left out."
+            ledger.note("unknown_column", table, why, len(frame), len(extra))
+    return Shop(tables, settings, ledger)
+
+
+def _settings(folder: Path, config: Path | None) -> ShopConfig:
+    path = config or folder / SHOP_YAML
+    return ShopConfig.from_yaml(path) if config or path.exists() else ShopConfig.parse({}, "defaults")
+
+
+def _file_of(folder: Path, table: str) -> Path | None:
+    """The one file that holds *table*, if any."""
+    found = [path for suffix in SUFFIXES if (path := folder / f"{table}{suffix}").exists()]
+    if len(found) > 1:
+        names = " and ".join(path.name for path in found)
+        raise ConfigError(f"{folder}: found both {names}; expected one file per table. Remove the one that is stale.")
+    return found[0] if found else None
