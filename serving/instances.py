@@ -62,7 +62,7 @@ class Instance(BaseModel):
     query: Annotated[str, StringConstraints(max_length=512)] | None = None
     item_id: Id | None = None
     item_ids: Annotated[tuple[Id, ...], Field(max_length=50, strict=False)] = ()
-    k: int = Field(10, ge=1, le=MAX_K)
+    k: int = Field(default=10, ge=1, le=MAX_K)
     explain: bool = False
     filters: Filters = Field(default_factory=Filters)
     weights: Annotated[dict[Id, Number], Field(max_length=64)] = Field(default_factory=dict)

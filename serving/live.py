@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Clock = int | Literal["release", "now"]
+MODEL_NAME = "cuvee"
 SMOKE_FILE = "smoke.json"
 RETRY_S = 2.0
 
@@ -35,11 +36,18 @@ class Features:
         self._port: StatePort | None = None
         self._retry_at = 0.0
 
-    def states(self, user_ids: Sequence[str], as_of: int) -> UserStates:
+    def states(self, user_ids: Sequence[str], as_of: int | None) -> UserStates:
         """What is known of the users; raises whatever the store raises: the engine then answers without it."""
         if self._port is None:
             self._port = self._open()
-        return self._port.states(list(user_ids), as_of)
+        return self._port.states(user_ids, as_of)
+
+    def warm(self, as_of: int) -> None:
+        """Ask once, so that no customer waits for Feast to be imported; a failure is logged, not raised."""
+        try:
+            self.states(["nobody"], as_of)
+        except Exception as error:
+            log.warning("user features do not answer yet: %s", error)
 
     def _open(self) -> "StatePort":
         if time.monotonic() < self._retry_at:
@@ -71,14 +79,13 @@ class Live:
         try:
             engine = Engine.load(release)
             live = cls(engine, Features(store, engine.catalogue), clock)
-            smoke = parse_all(read_json(release / SMOKE_FILE)["instances"])
-            answers = live.answer(smoke)
-        except CuveeError:
-            raise
+            smoke = read_json(release / SMOKE_FILE)
+            sizes = [len(answer["items"]) for answer in live.answer(parse_all(smoke["instances"]))]
         except Exception as error:
-            raise ReleaseError(f"{release}: verified, but it cannot answer. Package it again.") from error
-        if any(not answer["items"] for answer in answers):
-            raise ReleaseError(f"{release}: a smoke request came back empty. Package it again.")
+            raise ReleaseError(f"{release}: verified, but it cannot answer: {error}. Package it again.") from error
+        if sizes != smoke["answers"]:
+            raise ReleaseError(f"{release}: its smoke requests gave {sizes} items, expected {smoke['answers']}.")
+        live.features.warm(live.as_of)
         return live
 
     @property

@@ -9,9 +9,8 @@ from kserve import InferInput, InferOutput, InferRequest, InferResponse, Model
 
 from components.common.identity import pseudonym
 from serving.instances import Instance, RequestError, parse_all, parse_json
-from serving.live import Live
+from serving.live import MODEL_NAME, Live
 
-NAME = "cuvee"
 INPUT, OUTPUT, BYTES = "instances", "predictions", "BYTES"
 
 
@@ -19,7 +18,7 @@ class CuveeModel(Model):  # type: ignore[misc]
     """Answers from one live release, which may be replaced between two requests."""
 
     def __init__(self, live: Live, id_key: bytes) -> None:
-        super().__init__(NAME)
+        super().__init__(MODEL_NAME)
         self._live, self._id_key = live, id_key
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self.ready = True
@@ -48,7 +47,7 @@ class CuveeModel(Model):  # type: ignore[misc]
         if isinstance(payload, InferRequest):
             texts = [orjson.dumps(answer).decode() for answer in await self._answer(_tensor(payload))]
             output = InferOutput(name=OUTPUT, shape=[len(texts)], datatype=BYTES, data=texts)
-            return InferResponse(response_id=payload.id, model_name=NAME, infer_outputs=[output])
+            return InferResponse(response_id=payload.id, model_name=MODEL_NAME, infer_outputs=[output])
         return {"predictions": await self._answer(_listed(payload))}
 
     async def _answer(self, raw: object) -> list[dict[str, Any]]:
