@@ -50,8 +50,8 @@ def fit_task(
     members = sets[0].members
     lists = Lists.of(sets, options.max_rows, options.seed)
     folds = fold_of([fit.groups for fit in sets], options.folds, options.seed)
-    alone = _judge(sets, folds, [{f"{SINGLE}{name}": single(name, members) for name in members}] * options.folds)
-    ranked = sorted(members, key=lambda name: -_mean(alone[f"{SINGLE}{name}"]))
+    alone = judge(sets, folds, [{f"{SINGLE}{name}": single(name, members) for name in members}] * options.folds)
+    ranked = sorted(members, key=lambda name: -mean(alone[f"{SINGLE}{name}"]))
     known: dict[str, Method] = {}
     if len(lists):
         known = methods(members, _pair(ranked, families))
@@ -68,7 +68,7 @@ def fit_task(
 
 def choose(judged: Mapping[str, Doubles]) -> str:
     """The simplest method (the first) whose paired mean difference to the best is within one standard error."""
-    best = max(judged, key=lambda name: _mean(judged[name]))
+    best = max(judged, key=lambda name: mean(judged[name]))
     for name, values in judged.items():
         behind = judged[best] - values
         behind = behind[~np.isnan(behind)]
@@ -104,10 +104,10 @@ def _cross_fit(
         learned = {name: method(training) for name, method in known.items()} if len(training) else {}
         blends.append(dict(fixed) | learned)
     common = [name for name in (*fixed, *known) if all(name in table for table in blends)]
-    return _judge(sets, folds, [{name: table[name] for name in common} for table in blends])
+    return judge(sets, folds, [{name: table[name] for name in common} for table in blends])
 
 
-def _judge(
+def judge(
     sets: Sequence[FitSet], folds: list[npt.NDArray[np.int64]], blends: Sequence[Mapping[str, Blend]]
 ) -> dict[str, Doubles]:
     """By method: NDCG@10 of every list of all sets in order, under the blend of the list's own fold."""
@@ -155,7 +155,8 @@ def _pair(ranked: Sequence[str], families: Mapping[str, str]) -> tuple[str, str]
     return (deep[0], cf[0]) if deep and cf else None
 
 
-def _mean(values: Doubles) -> float:
+def mean(values: Doubles) -> float:
+    """Mean over the lists that have a value; 0 if none has."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else 0.0
 
@@ -163,14 +164,14 @@ def _mean(values: Doubles) -> float:
 def _report(
     judged: Mapping[str, Doubles], chosen: str, blends: Mapping[str, Blend], lists: Lists, sets: Sequence[FitSet]
 ) -> dict[str, Any]:
-    best = max(judged.values(), key=_mean)
+    best = max(judged.values(), key=mean)
     rows = {}
     for name, values in judged.items():
         count = max(int((~np.isnan(values)).sum()), 1)
         rows[name] = {
-            "ndcg@10": _mean(values),
+            "ndcg@10": mean(values),
             "standard_error": float(np.nanstd(values) / np.sqrt(count)) if np.isfinite(values).any() else 0.0,
-            "behind_best": _mean(best) - _mean(values),
+            "behind_best": mean(best) - mean(values),
         }
     return {
         "chosen": chosen,

@@ -1,0 +1,31 @@
+"""Kubeflow's door to the fuse stage."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Model, Output
+
+from components.common.image import PIPELINE_IMAGE
+
+
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
+def fuse(
+    prepared: Input[Dataset],
+    embeddings: Input[Model],
+    features: Input[Dataset],
+    cf: Input[Model],
+    deep: Input[Model],
+    text: Input[Model],
+    rules: Input[Model],
+    effort: str,
+    seed: int,
+    fusion: Output[Model],
+) -> None:
+    """Learn how much each member counts; see components.fuse.run.fuse."""
+    from pathlib import Path
+
+    from components.common.stage import stage
+
+    with stage("fuse"):
+        from components.fuse.run import fuse
+
+        shop, texts, states, out = (Path(part.path) for part in (prepared, embeddings, features, fusion))
+        fuse(shop, texts, states, [Path(family.path) for family in (cf, deep, text, rules)], out, effort, seed)

@@ -1,0 +1,98 @@
+"""Fit sets: what the engine recalls for users of a fit cut, and what they really took next."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from components.common import columns as c
+from components.common.prepared import Cut, Prepared
+from components.common.stage import progress
+from components.fuse.lists import FitSet
+from serving.arrays import PAD, Longs, gather
+from serving.engine import DISCOVERY, Engine
+from serving.pool import Pool
+from serving.queries import RECOMMEND
+from serving.states import UserStates
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Users of a cut, what was known of them and what they took next.
+
+    states: n users. taken: (n, n_items) 1 where the user took the item in the target period. users: (n,) codes.
+    """
+
+    states: UserStates
+    taken: sparse.csr_matrix
+    users: Longs
+
+    def of_task(self, task: str) -> "Answers":
+        """Only what counts for the task: discovery forgets items the user had met; users left with nothing go."""
+        taken = self.taken
+        if task == DISCOVERY:
+            met = self.states.matrix(np.ones(len(self.states.items), np.float32), taken.shape[1]).astype(bool)
+            taken = sparse.csr_matrix(taken - taken.multiply(met))
+            taken.eliminate_zeros()
+        return Answers(self.states, taken, self.users).take(np.flatnonzero(np.diff(taken.indptr)))
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Answers":
+        """The users *rows*."""
+        return Answers(self.states.take(rows.astype(np.int64)), self.taken[rows], self.users[rows])
+
+    def sample(self, most: int, seed: int) -> "Answers":
+        """At most *most* users, a seeded choice."""
+        if len(self.users) <= most:
+            return self
+        chosen = np.random.default_rng(seed).choice(len(self.users), size=most, replace=False)
+        return self.take(np.sort(chosen))
+
+
+def answers(prepared: Prepared, cut: Cut, states: Path, engine: Engine) -> Answers:
+    """Read the point-in-time rows of *cut* (states/<cut>.parquet) and the targets of their users."""
+    frame = pd.read_parquet(states)
+    code = {str(user): row for row, user in enumerate(prepared.users[c.USER_ID])}
+    users = np.array([code[str(user)] for user in frame[c.USER_ID]], dtype=np.int64)
+    as_of = frame[c.EVENT_TIMESTAMP].astype("datetime64[us, UTC]").to_numpy(dtype="datetime64[us]").astype(np.int64)
+    columns = [c.ITEM_IDS, c.LAST_AT, c.FIRST_AT, c.COUNTS]
+    rows = [dict(zip(columns, row, strict=True)) for row in frame[columns].itertuples(index=False, name=None)]
+    known = UserStates.from_rows([str(user) for user in frame[c.USER_ID]], rows, as_of, engine.catalogue)
+    target = prepared.target(cut).drop_duplicates([c.USER, c.ITEM])
+    shape = (len(prepared.users), len(engine.catalogue))
+    ones = np.ones(len(target), dtype=np.float32)
+    taken = sparse.csr_matrix((ones, (target[c.USER].to_numpy(), target[c.ITEM].to_numpy())), shape=shape)
+    return Answers(known, taken[users], users)
+
+
+def fit_set(engine: Engine, asked: Answers, task: str) -> FitSet:
+    """Pools of all users for *task*, labelled with what they took."""
+    pools, labels = [], []
+    for start in range(0, len(asked.users), BATCH):
+        rows = np.arange(start, min(start + BATCH, len(asked.users)))
+        piece = asked.take(rows)
+        pool = engine.pool(engine.queries(RECOMMEND, piece.states), task)
+        pools.append(pool)
+        labels.append(np.nan_to_num(gather(piece.taken.toarray().astype(np.float32), pool.candidates)))
+        progress("fuse", int(rows[-1]) + 1, len(asked.users))
+    relevant = np.diff(asked.taken.indptr).astype(np.int64)
+    return join(pools, labels, relevant, asked.users)
+
+
+def join(pools: list[Pool], labels: list[npt.NDArray[np.float32]], n_relevant: Longs, groups: Longs) -> FitSet:
+    """One fit set of several pools, padded to the widest."""
+    width = max(pool.candidates.shape[1] for pool in pools)
+    gaps = [width - pool.candidates.shape[1] for pool in pools]
+    wide = [(pool, label, ((0, 0), (0, gap))) for pool, label, gap in zip(pools, labels, gaps, strict=True)]
+    return FitSet(
+        members=pools[0].members,
+        scores=np.concatenate([np.pad(p.scores, (*gap, (0, 0)), constant_values=np.nan) for p, _, gap in wide]),
+        valid=np.concatenate([np.pad(p.candidates, gap, constant_values=PAD) for p, _, gap in wide]) != PAD,
+        labels=np.concatenate([np.pad(label, gap) for _, label, gap in wide]).astype(np.float32),
+        n_relevant=n_relevant,
+        groups=groups,
+    )

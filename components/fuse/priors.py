@@ -1,0 +1,32 @@
+"""Weights to start from where a shop gives nothing to learn from, by scenario and member kind.
+
+They say what the trials said: for a query, vectors first and words close behind; beside an item, known substitutes and
+likeness of text, then what the same people took; beside a basket, mined complements, then co-purchase.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from components.fuse.methods import prior
+from serving.blend import Blend
+from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR
+
+PRIORS: Mapping[str, Mapping[str, float]] = {
+    RECOMMEND: {
+        "item_knn": 1.0,
+        "als": 0.8,
+        "sequence": 0.8,
+        "cooccurrence": 0.5,
+        "repurchase": 0.5,
+        "text": 0.4,
+        "tfidf": 0.3,
+        "popularity": 0.3,
+    },
+    SEARCH: {"text": 0.6, "lexical": 0.3, "tfidf": 0.1, "popularity": 0.02},
+    SIMILAR: {"substitutes": 1.0, "text": 0.6, "item_knn": 0.5, "als": 0.3, "tfidf": 0.3, "cooccurrence": 0.2},
+    BUNDLE: {"complements": 1.0, "item_knn": 0.4, "cooccurrence": 0.3, "als": 0.1},
+}
+
+
+def prior_of(scenario: str, members: Iterable[str]) -> Blend:
+    """The documented blend of *scenario* over those of its members that exist; all alike where none is known."""
+    return prior("prior", tuple(members), PRIORS[scenario])

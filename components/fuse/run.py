@@ -1,0 +1,144 @@
+"""Stage fuse: prepared shop, point-in-time states and members' folders in, fusion.json out."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from components.common.files import write_json
+from components.common.prepared import Cut, Prepared
+from components.fuse.fit import Options, fit_task
+from components.fuse.lists import FitSet
+from components.fuse.pools import answers, fit_set
+from components.fuse.priors import prior_of
+from components.fuse.search import fit_search
+from serving.blend import Fusion, TaskFusion
+from serving.catalogue import Catalogue
+from serving.engine import DISCOVERY, NEXT_BASKET, Engine
+from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR
+
+FUSION_FILE, REPORT_FILE, OUT_OF_FOLD_FILE = "fusion.json", "fit_report.json", "search_oof.json"
+JUDGEMENTS_FILE = "judgements.parquet"
+FEWEST_USERS = 20  # with fewer users to learn from the prior stays
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What an effort may cost: users per task over all cuts, folds, and candidates to learn from."""
+
+    users: int
+    folds: int
+    rows: int
+
+
+BUDGETS = {"fast": Budget(6_000, 3, 300_000), "full": Budget(20_000, 5, 1_000_000)}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The folders the stage reads."""
+
+    prepared: Path
+    embeddings: Path
+    features: Path
+    members: tuple[Path, ...]
+
+
+def fuse(
+    prepared: Path, embeddings: Path, features: Path, members: list[Path], out: Path, effort: str, seed: int
+) -> None:
+    """Learn every task's blend and write fusion.json, fit_report.json and, with judgements, search_oof.json.
+
+    Args:
+        prepared: folder of the prepared shop.
+        embeddings: folder with encoder/.
+        features: folder with states/<cut>.parquet.
+        members: folders of the families, each with <cut.members>/<member>/.
+        out: folder to write.
+        effort: `fast` or `full`.
+        seed: every random choice follows from it.
+    """
+    started = time.perf_counter()
+    inputs = Inputs(prepared, embeddings, features, tuple(members))
+    shop = Prepared.load(prepared)
+    serving = _engine(inputs, shop, shop.split.test, with_encoder=True)
+    tasks, reports = _recommend(inputs, shop, serving, BUDGETS[effort], seed)
+    if _members(serving, SEARCH):
+        tasks[SEARCH], reports[SEARCH] = _search(prepared / JUDGEMENTS_FILE, serving, out, seed)
+    for scenario in (SIMILAR, BUNDLE):
+        if _members(serving, scenario):
+            tasks[scenario], reports[scenario] = _prior(serving, scenario)
+    Fusion(tasks=tasks).save(out / FUSION_FILE)
+    write_json(out / REPORT_FILE, {"tasks": reports, "seconds": round(time.perf_counter() - started, 3)})
+
+
+def _recommend(
+    inputs: Inputs, shop: Prepared, serving: Engine, budget: Budget, seed: int
+) -> tuple[dict[str, TaskFusion], dict[str, Any]]:
+    tasks, reports = {}, {}
+    wanted = (DISCOVERY, NEXT_BASKET) if shop.split.repeats else (DISCOVERY,)
+    engines = {cut.name: _engine(inputs, shop, cut) for cut in shop.split.fits}
+    for task in wanted:
+        sets = _fit_sets(inputs, shop, engines, task, budget, seed)
+        if sum(len(fit) for fit in sets) < FEWEST_USERS:
+            tasks[task], reports[task] = _prior(serving, RECOMMEND)
+            continue
+        families = {name: member.family for name, member in serving.members.items()}
+        options = Options(folds=budget.folds, max_rows=budget.rows, seed=seed)
+        tasks[task], reports[task] = fit_task(sets, families, options)
+    return tasks, reports
+
+
+def _fit_sets(
+    inputs: Inputs, shop: Prepared, engines: dict[str, Engine], task: str, budget: Budget, seed: int
+) -> list[FitSet]:
+    sets = []
+    for cut in shop.split.fits:
+        engine = engines[cut.name]
+        path = inputs.features / "states" / f"{cut.name}.parquet"
+        if not _members(engine, RECOMMEND) or not path.exists():
+            continue
+        asked = answers(shop, cut, path, engine).of_task(task).sample(budget.users // len(engines), seed)
+        if len(asked.users):
+            sets.append(fit_set(engine, asked, task))
+    return _with_common_members(sets)
+
+
+def _with_common_members(sets: list[FitSet]) -> list[FitSet]:
+    """Restrict the sets to the members that every cut has."""
+    common = [name for name in sets[0].members if all(name in fit.members for fit in sets)] if sets else []
+    return [_restricted(fit, common) for fit in sets]
+
+
+def _restricted(fit: FitSet, names: list[str]) -> FitSet:
+    columns = np.array([fit.members.index(name) for name in names], dtype=np.intp)
+    scores = fit.scores if tuple(names) == fit.members else fit.scores[:, :, columns]
+    return FitSet(tuple(names), scores, fit.valid, fit.labels, fit.n_relevant, fit.groups)
+
+
+def _search(path: Path, serving: Engine, out: Path, seed: int) -> tuple[TaskFusion, dict[str, Any]]:
+    if not path.exists():
+        return _prior(serving, SEARCH)
+    fusion, by_query, report = fit_search(serving, pd.read_parquet(path), seed)
+    write_json(out / OUT_OF_FOLD_FILE, {query: blend.model_dump(mode="json") for query, blend in by_query.items()})
+    return fusion, report
+
+
+def _prior(engine: Engine, scenario: str) -> tuple[TaskFusion, dict[str, Any]]:
+    blend = prior_of(scenario, _members(engine, scenario))
+    weights = {name: sum(row) for name, row in zip(blend.members, blend.weights, strict=True)}
+    report = {"chosen": blend.kind, "why": "nothing to learn from", "weights": weights}
+    return TaskFusion(chosen=blend.kind, methods={blend.kind: blend}), report
+
+
+def _members(engine: Engine, scenario: str) -> tuple[str, ...]:
+    return tuple(name for name, member in engine.members.items() if scenario in member.scenarios)
+
+
+def _engine(inputs: Inputs, shop: Prepared, cut: Cut, with_encoder: bool = False) -> Engine:
+    folders = [family / cut.members for family in inputs.members]
+    encoder = inputs.embeddings / "encoder" if with_encoder else None
+    return Engine.assemble(Catalogue(shop.items), shop.shop, folders, encoder, None)
