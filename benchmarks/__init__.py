@@ -1,0 +1,1 @@
+"""Timings of a published release; each writes JSON and a plot."""
