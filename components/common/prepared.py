@@ -68,7 +68,7 @@ class Split(Config):
 class Prepared:
     """A prepared folder in memory.
 
-    events: user, item (int32 row numbers of users and items), event, timestamp (datetime64[us, UTC]), value,
+    events: user, item (int32 row numbers of users and items), event, timestamp (datetime64[us, UTC]), value, price,
     visit (int32, number of the user's distinct timestamp, oldest 0), from_end (int32, 0 = the user's last event;
     users with fewer than three events start at 3, so that they only train);
     sorted by user, timestamp.

@@ -1,0 +1,74 @@
+"""Past the gate: bring the store's online rows up to the last event, once and safely."""
+
+import contextlib
+import io
+import os
+import shutil
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from components.common.errors import InputError
+from components.common.files import read_json, write_json
+from components.materialize.repo import apply
+from components.materialize.run import FEATURES_FILE
+from components.materialize.sources import SOURCES_FOLDER
+
+WATERMARK_FILE = "watermark.json"
+BEGINNING = -86_400_000_000  # µs: the day before anything could have happened
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def materialize_online(features: Path, store: Path, until: int | None = None) -> int:
+    """Copy the run's sources into *store*, apply the repository and write all that is newer than the watermark.
+
+    The watermark is committed last, so a run that is killed is simply repeated; rows are keyed by user or item and
+    an older row never replaces a newer one, so a repeat changes nothing. Where the catalogue or the event weights
+    are no longer those of the watermark, everything is written anew.
+
+    Args:
+        features: what `materialize` wrote.
+        store: the shop's store.
+        until: µs, the end; None: the last event.
+
+    Returns:
+        The committed watermark, µs.
+
+    Raises:
+        InputError: the end lies in the future; a watermark there would hide all that happens until then.
+    """
+    facts = read_json(features / FEATURES_FILE)
+    end = int(facts["last_event"]) if until is None else until
+    if end > time.time_ns() // 1000:
+        raise InputError(
+            f"materialise online until {_moment(end).isoformat()}: that lies in the future. Expected an end up to "
+            "now; correct the timestamps of the events, or the end asked for."
+        )
+    _bring(features / SOURCES_FOLDER, store / SOURCES_FOLDER)
+    feast = apply(store)
+    start = _start(store, facts["vocabulary"])
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        feast.materialize(start_date=_moment(min(start, end)), end_date=_moment(end))
+    committed = max(start, end)
+    write_json(store / WATERMARK_FILE, {"until": committed, "vocabulary": facts["vocabulary"]})
+    return committed
+
+
+def _start(store: Path, vocabulary: str) -> int:
+    """Where the last complete run of the same vocabulary ended, else the beginning."""
+    path = store / WATERMARK_FILE
+    mark = read_json(path) if path.exists() else {}
+    return int(mark["until"]) if mark.get("vocabulary") == vocabulary else BEGINNING
+
+
+def _bring(source: Path, target: Path) -> None:
+    """Copy every source file; a reader sees the old file or the new."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.glob("*.parquet")):
+        temporary = target / f".{path.name}.{os.getpid()}.tmp"
+        shutil.copyfile(path, temporary)
+        os.replace(temporary, target / path.name)
+
+
+def _moment(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)

@@ -1,0 +1,1 @@
+"""Clean, normalise and split the checked tables: what every later stage reads."""

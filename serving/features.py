@@ -1,0 +1,170 @@
+"""The one port to user state: as it was known at a moment (Parquet, offline) or as it is now (Feast, online)."""
+
+import string
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from components.common import columns as c
+from components.common.errors import ReleaseError
+from components.common.services import USER_SERVICE
+from serving.arrays import PAD, Floats, Longs
+from serving.catalogue import Catalogue
+from serving.states import UserStates
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+STORE_FILE = "feature_store.yaml"
+LISTS = (c.ITEM_IDS, c.LAST_AT, c.FIRST_AT, c.COUNTS)
+DAY = 86_400_000_000  # microseconds
+FOUND = 2  # feast.protos FieldStatus.PRESENT; read as a number so that this module loads without Feast
+
+
+class StatePort(Protocol):
+    """What the engine asks for users' behaviour."""
+
+    def states(self, user_ids: Sequence[str], as_of: int | None) -> UserStates:
+        """States of *user_ids* at *as_of* (µs); a user nothing is known of has an empty history."""
+
+
+class HistoricalStates:
+    """Point-in-time rows that Feast's offline store answered, one per user."""
+
+    def __init__(self, states: UserStates) -> None:
+        self._states = states
+        self._rows = {user: row for row, user in enumerate(states.user_ids)}
+
+    @classmethod
+    def load(cls, path: Path, catalogue: Catalogue) -> "HistoricalStates":
+        """Read `states/<cut>.parquet`; items the catalogue does not hold are left out."""
+        return cls(_from_table(pq.read_table(path), catalogue))
+
+    @property
+    def user_ids(self) -> tuple[str, ...]:
+        """The users there are rows of."""
+        return self._states.user_ids
+
+    def states(self, user_ids: Sequence[str], as_of: int | None = None) -> UserStates:
+        """States of *user_ids* at their rows' own moments, or all at *as_of* (µs); unknown users are empty at 0."""
+        rows = np.array([self._rows.get(user, PAD) for user in user_ids], dtype=np.int64)
+        known = rows != PAD
+        taken = _with_blank(self._states).take(np.where(known, rows, len(self._states)))
+        moments = taken.as_of if as_of is None else np.full(len(rows), as_of, dtype=np.int64)
+        return UserStates(
+            tuple(user_ids), taken.indptr, taken.items, taken.last_at, taken.first_at, taken.counts, moments
+        )
+
+
+class OnlineStates:
+    """The one client of Feast's online store. Feast is imported when the first one is made.
+
+    max_age_days: rows older than this at the moment of the question count as missing (Feast itself serves values
+    of any age); None keeps all.
+    """
+
+    def __init__(self, store: Path, catalogue: Catalogue, max_age_days: float | None = None) -> None:
+        self._feast = open_store(store)
+        self._service = self._feast.get_feature_service(USER_SERVICE)
+        self._catalogue = catalogue
+        self._max_age = np.inf if max_age_days is None else max_age_days * DAY
+
+    def states(self, user_ids: Sequence[str], as_of: int | None) -> UserStates:
+        """States of *user_ids* as the online store holds them, seen from *as_of* (µs)."""
+        if as_of is None:
+            raise ValueError("online states need the moment of the question: give as_of in µs.")
+        rows = [
+            row if row is not None and as_of - row[c.EVENT_TIMESTAMP] <= self._max_age else None
+            for row in self.rows(user_ids)
+        ]
+        return UserStates.from_rows(user_ids, rows, np.full(len(rows), as_of, dtype=np.int64), self._catalogue)
+
+    def ages(self, user_ids: Sequence[str], as_of: int) -> Floats:
+        """(n,) days since each user's row was written true, NaN for users without one."""
+        stamps = [np.nan if row is None else row[c.EVENT_TIMESTAMP] for row in self.rows(user_ids)]
+        return ((as_of - np.array(stamps, dtype=np.float64)) / DAY).astype(np.float32)
+
+    def rows(self, user_ids: Sequence[str]) -> list[Mapping[str, Any] | None]:
+        """Feature rows (lists, profile, event_timestamp in µs); None where the store has no behaviour."""
+        if not len(user_ids):
+            return []
+        asked = [{c.USER_ID: user} for user in user_ids]
+        answer = self._feast.get_online_features(features=self._service, entity_rows=asked).proto
+        columns = dict(zip(answer.metadata.feature_names.val, answer.results, strict=True))
+        return [_online_row(columns, place) for place in range(len(asked))]
+
+
+def open_store(store: Path) -> "FeatureStore":
+    """Open the Feast store in the folder *store* by its feature_store.yaml, where ${CUVEE_STORE} is the folder.
+
+    Raises:
+        ReleaseError: the folder has no feature store.
+    """
+    from feast import FeatureStore, RepoConfig
+
+    path = store / STORE_FILE
+    if not path.exists():
+        raise ReleaseError(
+            f"{store}: no {STORE_FILE}; expected a store that a run materialised. Run `cuvee run` first."
+        )
+    text = string.Template(path.read_text(encoding="utf-8")).safe_substitute(CUVEE_STORE=str(store.resolve()))
+    return FeatureStore(config=RepoConfig(repo_path=store.resolve(), **yaml.safe_load(text)))
+
+
+def _online_row(columns: Mapping[str, Any], place: int) -> Mapping[str, Any] | None:
+    ids = columns[c.ITEM_IDS]
+    if ids.statuses[place] != FOUND:
+        return None
+    stamp = ids.event_timestamps[place]
+    return {
+        c.EVENT_TIMESTAMP: stamp.seconds * 1_000_000 + stamp.nanos // 1000,
+        c.ITEM_IDS: list(ids.values[place].string_list_val.val),
+        c.LAST_AT: np.array(columns[c.LAST_AT].values[place].int64_list_val.val, dtype=np.int64),
+        c.FIRST_AT: np.array(columns[c.FIRST_AT].values[place].int64_list_val.val, dtype=np.int64),
+        c.COUNTS: np.array(columns[c.COUNTS].values[place].float_list_val.val, dtype=np.float32),
+        c.PROFILE: columns[c.PROFILE].values[place].string_val,
+    }
+
+
+def _with_blank(states: UserStates) -> UserStates:
+    """*states* and one user more, of whom nothing is known."""
+    return UserStates(
+        (*states.user_ids, ""),
+        np.append(states.indptr, states.indptr[-1]),
+        states.items,
+        states.last_at,
+        states.first_at,
+        states.counts,
+        np.append(states.as_of, 0),
+    )
+
+
+def _from_table(table: pa.Table, catalogue: Catalogue) -> UserStates:
+    """The same as UserStates.from_rows, over whole columns at once."""
+    lists = {name: table[name].combine_chunks() for name in LISTS}
+    sizes = lists[c.ITEM_IDS].value_lengths().fill_null(0).to_numpy()
+    users = np.repeat(np.arange(len(table)), sizes)
+    encoded = lists[c.ITEM_IDS].flatten().dictionary_encode()
+    items = catalogue.index(encoded.dictionary.to_pylist())[encoded.indices.to_numpy()]
+    last, first, counts = (lists[name].flatten().to_numpy() for name in (c.LAST_AT, c.FIRST_AT, c.COUNTS))
+    order = np.lexsort((items, last, users))
+    order = order[items[order] != PAD]
+    kept = np.bincount(users[order], minlength=len(table))
+    return UserStates(
+        tuple(table[c.USER_ID].to_pylist()),
+        np.concatenate([[0], np.cumsum(kept)]).astype(np.int64),
+        items[order],
+        last[order].astype(np.int64),
+        first[order].astype(np.int64),
+        counts[order].astype(np.float32),
+        _microseconds(table[c.EVENT_TIMESTAMP]),
+    )
+
+
+def _microseconds(stamps: pa.ChunkedArray) -> Longs:
+    return np.asarray(stamps.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy(), dtype=np.int64)
