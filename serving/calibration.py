@@ -56,10 +56,10 @@ def ranks(scores: Floats, scored: Bools) -> Ints:
     keys <<= 32
     keys += np.arange(c)
     keys.sort(axis=-1)
-    order = (keys & 0xFFFFFFFF).reshape(-1, c)
-    found = np.empty(order.shape, dtype=np.int32)
-    found[np.arange(len(order))[:, None], order] = np.arange(c, dtype=np.int32)
-    found = found.reshape(scores.shape)
+    order = (keys & 0xFFFFFFFF).reshape(int(np.prod(scores.shape[:-1])), c)
+    flat = np.empty(order.shape, dtype=np.int32)
+    flat[np.arange(len(order))[:, None], order] = np.arange(c, dtype=np.int32)
+    found: Ints = flat.reshape(scores.shape)
     found[~scored] = c
     return found
 
@@ -72,6 +72,7 @@ def _value(scores: Floats, scored: Bools) -> Floats:
     spread = np.isfinite(span) & (span > 0)
     with np.errstate(invalid="ignore", over="ignore"):
         value = (scores - np.where(spread, low, 0)) / np.where(spread, span, 1)
+    value = np.minimum(value, 1.0)  # a span beyond float32 overflows above the middle
     return np.where(scored, np.where(spread, value, 1.0), FLOOR).astype(np.float32)
 
 

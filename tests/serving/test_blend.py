@@ -1,0 +1,138 @@
+"""Blends: exact explanations, absent members, the request's own weights, JSON both ways."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from pydantic import ValidationError
+
+from components.common.errors import ReleaseError
+from serving.blend import FEATURES, Blend, Fusion, TaskFusion, apply
+from serving.calibration import BORDA, RRF, VALUE, features
+
+NAMES = ("als", "popularity", "text")
+
+
+def row(value: float = 0.0, rrf: float = 0.0, missing: float = 0.0) -> tuple[float, ...]:
+    return (value, rrf, 0.0, 0.0, 0.0, missing)
+
+
+def blend(**changes: object) -> Blend:
+    given_ = {"kind": "softmax", "members": NAMES, "weights": (row(0.5, 0.1), row(0.2), row(0.1, 0.05, -0.3))}
+    return Blend(**(given_ | changes))  # type: ignore[arg-type]
+
+
+def some_features(n: int = 2, c: int = 5, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    scores = random.normal(size=(n, c, len(NAMES))).astype(np.float32)
+    scores[random.random(scores.shape) < 0.2] = np.nan
+    return features(scores, np.ones((n, c), bool))
+
+
+@given(
+    arrays.arrays(np.float64, (3, len(FEATURES)), elements=st.floats(-5, 5, width=32)),
+    st.integers(0, 1000),
+)
+def test_a_score_is_the_weighted_sum_and_its_explanation_sums_to_it(weights: np.ndarray, seed: int) -> None:
+    feats = some_features(seed=seed)
+    parts = apply(blend(weights=tuple(map(tuple, weights.tolist()))), feats)
+    assert parts.shape == feats.shape[:3]
+    np.testing.assert_allclose(parts, np.einsum("nckf,kf->nck", feats.astype(float), weights), atol=1e-4)
+    score = parts.sum(axis=2, dtype=np.float64)
+    np.testing.assert_allclose(score, np.einsum("nckf,kf->nc", feats.astype(float), weights), atol=1e-4)
+    for item in range(feats.shape[1]):
+        assert sum(parts[0, item].astype(float).tolist()) == score[0, item]
+
+
+def test_a_member_that_did_not_score_an_item_pays_its_missing_term() -> None:
+    scores = np.array([[[1.0, 2.0, np.nan], [0.0, 1.0, 3.0]]], dtype=np.float32)
+    parts = apply(blend(), features(scores, np.ones((1, 2), bool)))
+    assert parts[0, 0, 2] == np.float32(-0.3)
+    assert parts[0, 1, 2] == np.float32(0.1) + np.float32(0.05)
+
+
+@given(st.permutations(range(3)), st.integers(0, 100))
+def test_the_order_of_members_does_not_matter(order: list[int], seed: int) -> None:
+    feats, first = some_features(seed=seed), blend()
+    second = blend(members=tuple(NAMES[k] for k in order), weights=tuple(first.weights[k] for k in order))
+    np.testing.assert_array_equal(apply(first, feats)[:, :, order], apply(second, feats[:, :, order]))
+    present = tuple(NAMES[k] for k in order)
+    np.testing.assert_array_equal(apply(first, feats[:, :, order], present), apply(second, feats[:, :, order]))
+
+
+def test_one_absent_member_uses_the_weights_fitted_without_it() -> None:
+    fitted = (row(0.7), row(0.2), row())
+    found = blend(without={"text": fitted}).weights_of(("als", "popularity"))
+    assert found[:, VALUE] / found[:, VALUE].sum() == pytest.approx([7 / 9, 2 / 9])
+
+
+def test_two_absent_members_leave_the_rest_with_their_whole_weight() -> None:
+    found = blend(without={"text": (row(1.0), row(), row())}).weights_of(("popularity",))
+    assert found[0, VALUE] == pytest.approx(np.abs(blend().table).sum())
+
+
+def test_where_no_weight_is_left_the_present_members_count_alike_by_rank() -> None:
+    alone = blend(weights=(row(1.0), row(), row()))
+    found = alone.weights_of(("popularity", "text"))
+    assert found[:, RRF].tolist() == [0.5, 0.5]
+    assert found[:, BORDA].sum() == found[:, VALUE].sum() == 0
+
+
+def test_an_unknown_member_weighs_nothing() -> None:
+    found = blend().weights_of((*NAMES, "new"))
+    assert not found[3].any()
+    np.testing.assert_array_equal(found[:3], blend().table)
+
+
+def test_the_request_scales_a_member() -> None:
+    found = blend().weights_of(NAMES, {"als": 0.0, "text": 2.0})
+    np.testing.assert_array_equal(found, blend().table * np.array([[0.0], [1.0], [2.0]]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"weights": (row(),)},
+        {"weights": ((0.1,), (0.1,), (0.1,))},
+        {"members": ("als", "als", "text")},
+        {"without": {"nobody": (row(), row(), row())}},
+        {"without": {"als": (row(),)}},
+        {"features": ("value",)},
+        {"weights": (row(float("nan")), row(), row())},
+        {"typo": 1},
+    ],
+)
+def test_a_blend_that_does_not_fit_together_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        blend(**changes)
+
+
+def test_json_both_ways(tmp_path: Path) -> None:
+    task = TaskFusion(chosen="softmax", methods={"softmax": blend(without={"als": (row(), row(1.0), row(0.5))})})
+    fusion = Fusion(tasks={"discovery": task})
+    fusion.save(tmp_path / "fusion.json")
+    assert Fusion.load(tmp_path / "fusion.json") == fusion
+
+
+def test_choosing_a_task_and_a_method() -> None:
+    other = blend(kind="voting")
+    fusion = Fusion(tasks={"search": TaskFusion(chosen="voting", methods={"softmax": blend(), "voting": other})})
+    assert fusion.blend("search") is other
+    assert fusion.blend("search", "softmax").kind == "softmax"
+    with pytest.raises(ReleaseError, match="no blend for task 'bundle'"):
+        fusion.blend("bundle")
+    with pytest.raises(ReleaseError, match="no method 'stacker'"):
+        fusion.blend("search", "stacker")
+    with pytest.raises(ValidationError):
+        TaskFusion(chosen="network", methods={"voting": other})
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"tasks": {"search": {"chosen": "x", "methods": {}}}}', ""])
+def test_a_damaged_file_is_a_release_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "fusion.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ReleaseError, match=r"fusion\.json"):
+        Fusion.load(path)
