@@ -106,7 +106,7 @@ class TextEncoder:
         return np.stack([self._query(text) for text in texts])
 
     def _encode_alone(self, text: str) -> Floats:
-        vector: Floats = self._run([self._tokenizer.encode(text).ids])[0]
+        vector = self._run([self._tokenizer.encode(text).ids])[0]
         vector.flags.writeable = False
         return vector
 
@@ -121,7 +121,8 @@ def _pooled(hidden: Floats, mask: Any) -> Floats:
     """Mean over the tokens that *mask* keeps, scaled to length one: (n, tokens, d) -> (n, d)."""
     weights = mask.astype(np.float32)
     mean = np.einsum("ntd,nt->nd", hidden, weights) / weights.sum(axis=1, keepdims=True)
-    return (mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    unit: Floats = (mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    return unit
 
 
 def _pad(tokens: list[list[int]]) -> tuple[Any, Any]:

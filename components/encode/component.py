@@ -7,7 +7,7 @@ from components.common.image import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
-def encode(prepared: Input[Dataset], encoder: str, embeddings: Output[Model]):  # type: ignore[no-untyped-def]
+def encode(prepared: Input[Dataset], encoder: str, embeddings: Output[Model]) -> None:
     """Encode the items' texts; see components.encode.run.encode."""
     from pathlib import Path
 

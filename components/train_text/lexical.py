@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 from scipy import sparse
 
 from components.common import columns as c
 from components.common.config import Config
 from components.common.files import write_json
 from components.train_text.counts import Counts, count_terms
-from serving.arrays import Floats
 from serving.members.base import MEMBER_FILE
 from serving.members.lexical import VOCABULARY_FILE
 
@@ -20,7 +20,9 @@ class LexicalConfig(Config):
 
     saturation: float = 0.9
     length_penalty: float = 0.4
-    boosts: dict[str, float] = {c.TITLE: 2.0, c.BRAND: 1.0, c.CATEGORY: 1.0, c.DESCRIPTION: 1.0}
+    boosts: dict[str, float] = Field(
+        default_factory=lambda: {c.TITLE: 2.0, c.BRAND: 1.0, c.CATEGORY: 1.0, c.DESCRIPTION: 1.0}
+    )
 
 
 def impacts(counts: dict[str, Counts], config: LexicalConfig) -> sparse.csr_matrix:
@@ -45,7 +47,7 @@ def impacts(counts: dict[str, Counts], config: LexicalConfig) -> sparse.csr_matr
 
 def _damped(counts: Counts, config: LexicalConfig) -> sparse.csr_matrix:
     """Counts divided by how long the field is against the average of those that have it."""
-    length: Floats = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    length = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     average = length[length > 0].mean() if length.any() else 1.0
     norm = 1 - config.length_penalty + config.length_penalty * length / average
     return sparse.diags(1 / norm) @ counts

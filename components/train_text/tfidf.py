@@ -10,10 +10,13 @@ from scipy import sparse
 from components.common import columns as c
 from components.common.config import Config
 from components.common.files import write_json
+from components.common.prepared import Cut, Prepared
 from components.train_text.counts import count
+from components.train_text.holdout import Holdout, has_clock, hold_out, popularity
 from serving.arrays import Floats, Ints
 from serving.members.base import MEMBER_FILE
-from serving.members.tfidf import VOCABULARY_FILE
+from serving.members.tfidf import VOCABULARY_FILE, Tfidf
+from serving.queries import RECOMMEND, Queries
 from serving.text import words
 
 
@@ -22,7 +25,8 @@ class TfidfConfig(Config):
 
     least_items: int = 2  # a term in fewer items says nothing about others
     most_terms: int = 50_000  # the most frequent are kept
-    half_life: float = 20.0  # visits
+    half_lives: tuple[float, ...] = (2.0, 8.0, 60.0)  # visits; one is chosen on held-out training events
+    prior_powers: tuple[float, ...] = (0.1, 0.3, 1.0, 1.3)  # of popularity, likewise
     count_power: float = 0.5
 
 
@@ -65,7 +69,8 @@ def documents(tokens: list[list[str]], terms: list[str]) -> tuple[sparse.csr_mat
 def _distinct(rows: sparse.csr_matrix) -> tuple[list[int], Ints]:
     """The first row of every distinct content, and for every row the place of its content among those."""
     place: dict[tuple[bytes, bytes], int] = {}
-    first, of_row = [], np.empty(rows.shape[0], dtype=np.int32)
+    first: list[int] = []
+    of_row = np.empty(rows.shape[0], dtype=np.int32)
     for row in range(rows.shape[0]):
         span = slice(rows.indptr[row], rows.indptr[row + 1])
         content = (rows.indices[span].tobytes(), rows.data[span].tobytes())
@@ -76,15 +81,59 @@ def _distinct(rows: sparse.csr_matrix) -> tuple[list[int], Ints]:
     return first, of_row
 
 
-def train_tfidf(items: pd.DataFrame, out: Path, config: TfidfConfig | None = None) -> None:
-    """Write the TF-IDF member of *items* (title, description, category, brand) into the folder *out*."""
+def choose(member: Tfidf, held: Holdout, config: TfidfConfig) -> tuple[float, float]:
+    """The power of popularity, then the half-life, that rank the hold-out best; the first of equals."""
+    middle = config.half_lives[len(config.half_lives) // 2]
+    powers = {power: _quality(member, held, middle, power) for power in config.prior_powers}
+    power = max(powers, key=lambda value: powers[value])
+    lives = {
+        life: powers[power] if life == middle else _quality(member, held, life, power) for life in config.half_lives
+    }
+    return max(lives, key=lambda value: lives[value]), power
+
+
+def _quality(member: Tfidf, held: Holdout, half_life: float, power: float) -> float:
+    member.half_life, member.prior = half_life, prior(held.popularity, power)
+    return held.ndcg(member.score_all(Queries(RECOMMEND, held.states)))
+
+
+def prior(popularity: Floats, power: float) -> Floats:
+    """(n_items,) (1 + users)^power, at most 1."""
+    raised = (1 + popularity) ** power
+    scaled: Floats = (raised / raised.max(initial=1.0)).astype(np.float32)
+    return scaled
+
+
+def train_tfidf(prepared: Prepared, cut: Cut, out: Path, seed: int = 0, config: TfidfConfig | None = None) -> None:
+    """Write the TF-IDF member of the catalogue into the folder *out*; profiles are tuned on *cut*'s training events.
+
+    Args:
+        prepared: items with title, description, category, brand; events may be none.
+        cut: whose training events may be looked at.
+        out: the member's folder.
+        seed: draws the users of the hold-out.
+        config: vocabulary limits and what to choose from.
+    """
     config = config or TfidfConfig()
-    tokens = terms_of(items)
+    tokens = terms_of(prepared.items)
     terms = vocabulary(tokens, config)
     rows, document_of, idf = documents(tokens, terms)
+    popular = popularity(prepared.train(cut), len(prepared.items), has_clock(prepared))
+    half_life, power = config.half_lives[0], 0.0
+    held = hold_out(prepared, cut, seed)
+    if held is not None:
+        member = Tfidf(
+            {term: row for row, term in enumerate(terms)}, idf, rows, document_of, popular, 1.0, config.count_power
+        )
+        half_life, power = choose(member, held, config)
+    _write(out, terms, {"idf": idf, "document_of": document_of, "prior": prior(popular, power)}, rows)
+    chosen = {"half_life": half_life, "prior_power": power, "count_power": config.count_power}
+    write_json(out / MEMBER_FILE, {"kind": "tfidf", **chosen})
+
+
+def _write(out: Path, terms: list[str], arrays: dict[str, Floats | Ints], rows: sparse.csr_matrix) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    arrays = {"idf": idf, "document_of": document_of, "data": rows.data, "indices": rows.indices.astype(np.int32)}
+    arrays = arrays | {"data": rows.data, "indices": rows.indices.astype(np.int32)}
     for name, array in (arrays | {"indptr": rows.indptr.astype(np.int64)}).items():
         np.save(out / f"{name}.npy", array)
     write_json(out / VOCABULARY_FILE, terms)
-    write_json(out / MEMBER_FILE, {"kind": "tfidf", **config.model_dump(mode="json")})

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from scipy import sparse
 
+from components.common.errors import ReleaseError
 from components.common.files import read_json
 from serving.arrays import Floats, Ints
 from serving.catalogue import Catalogue
@@ -19,7 +20,7 @@ VOCABULARY_FILE = "vocabulary.json"
 
 
 class Tfidf(Member):
-    """Cosine between a profile and the items' documents.
+    """Cosine between a profile and the items' documents; for a user, times a power of popularity.
 
     Items that say the same share one document, so a batch costs what the distinct documents cost.
     NaN for users without a document in their history, queries without a known word, items without a term.
@@ -35,6 +36,7 @@ class Tfidf(Member):
         idf: Floats,
         documents: sparse.csr_matrix,
         document_of: Ints,
+        prior: Floats,
         half_life: float,
         count_power: float,
     ) -> None:
@@ -45,11 +47,12 @@ class Tfidf(Member):
             idf: (terms,).
             documents: (n_documents, terms), rows of length one, or empty.
             document_of: (n_items,) document of each item.
+            prior: (n_items,) factor for how wanted the item is by all; used for `recommend` only.
             half_life: visits after which a history's entry counts half.
             count_power: how repeated visits add up.
         """
         self.terms, self.idf = terms, idf
-        self.documents, self.document_of = documents, document_of
+        self.documents, self.document_of, self.prior = documents, document_of, prior
         self.by_term = documents.T.tocsr()
         self.silent = np.diff(documents.indptr) == 0
         self.half_life, self.count_power = half_life, count_power
@@ -59,15 +62,17 @@ class Tfidf(Member):
         """Read vocabulary.json, idf.npy, document_of.npy and the documents' data, indices and indptr."""
         numbers = read_json(folder / MEMBER_FILE)
         terms = {term: row for row, term in enumerate(read_json(folder / VOCABULARY_FILE))}
-        idf, document_of, data, indices, indptr = (
+        idf, document_of, prior, data, indices, indptr = (
             np.load(folder / f"{name}.npy", allow_pickle=False)
-            for name in ("idf", "document_of", "data", "indices", "indptr")
+            for name in ("idf", "document_of", "prior", "data", "indices", "indptr")
         )
+        if len(document_of) != len(catalogue):
+            raise ReleaseError(f"{folder}: {len(document_of)} items, the catalogue has {len(catalogue)}. Train again.")
         documents = sparse.csr_matrix((data, indices, indptr), shape=(len(indptr) - 1, len(terms)))
-        return cls(terms, idf, documents, document_of, numbers["half_life"], numbers["count_power"])
+        return cls(terms, idf, documents, document_of, prior, numbers["half_life"], numbers["count_power"])
 
     def score_all(self, queries: Queries) -> Floats:
-        """(n, n_items) cosines in [0, 1]; NaN = not scored."""
+        """(n, n_items) values in [0, 1]; NaN = not scored."""
         profiles = self._asked(queries) if queries.scenario == SEARCH else self._profiles(queries.states)
         length = np.sqrt(np.asarray(profiles.multiply(profiles).sum(axis=1)).ravel())
         scores = (profiles @ self.by_term).toarray()
@@ -76,7 +81,7 @@ class Tfidf(Member):
         scores[length == 0] = np.nan
         scores[:, self.silent] = np.nan
         gathered: Floats = scores[:, self.document_of]
-        return gathered
+        return gathered * self.prior if queries.scenario == RECOMMEND else gathered
 
     def _profiles(self, states: UserStates) -> sparse.csr_matrix:
         """(n, terms) weighted sums of the documents in each history."""

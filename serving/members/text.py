@@ -1,0 +1,90 @@
+"""Vectors of a BERT-class encoder: what a user's items mean, against what every item means."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from components.common.errors import ReleaseError
+from components.common.files import read_json
+from serving.arrays import Floats, Ints
+from serving.catalogue import Catalogue
+from serving.members.base import MEMBER_FILE, Family, Member
+from serving.members.interest import interest_weights
+from serving.queries import RECOMMEND, SEARCH, SIMILAR, Queries
+from serving.states import UserStates
+
+
+class Text(Member):
+    """Cosine of projected vectors for users and anchor items, plus a prior for users; of plain ones for queries.
+
+    Items with equal text share one document. NaN for users without history and where no query vector is given.
+    """
+
+    kind: ClassVar[str] = "text"
+    family: ClassVar[Family] = "text"
+    scenarios: ClassVar[frozenset[str]] = frozenset({RECOMMEND, SIMILAR, SEARCH})
+
+    def __init__(
+        self,
+        vectors: Floats,
+        document_of: Ints,
+        projection: Floats,
+        prior: Floats,
+        half_life: float,
+        count_power: float,
+    ) -> None:
+        """Keep the arrays.
+
+        Args:
+            vectors: (n_documents, d) the encoder's, rows of length one.
+            document_of: (n_items,) document of each item.
+            projection: (d, p) learned from what is met together.
+            prior: (n_items,) added to a user's scores: how wanted the item is by all.
+            half_life: visits after which a history's entry counts half.
+            count_power: how repeated visits add up.
+        """
+        self.vectors, self.document_of, self.prior = vectors, document_of, prior
+        self.raw = vectors @ projection
+        self.projected = unit(self.raw)
+        self.half_life, self.count_power = half_life, count_power
+
+    @classmethod
+    def load(cls, folder: Path, catalogue: Catalogue) -> "Text":
+        """Read vectors.npy, document_of.npy, projection.npy and prior.npy."""
+        numbers = read_json(folder / MEMBER_FILE)
+        vectors, document_of, projection, prior = (
+            np.load(folder / f"{name}.npy", allow_pickle=False)
+            for name in ("vectors", "document_of", "projection", "prior")
+        )
+        if len(document_of) != len(catalogue):
+            raise ReleaseError(f"{folder}: {len(document_of)} items, the catalogue has {len(catalogue)}. Train again.")
+        return cls(vectors, document_of, projection, prior, numbers["half_life"], numbers["count_power"])
+
+    def score_all(self, queries: Queries) -> Floats:
+        """(n, n_items) cosines in [-1, 1], plus the prior for `recommend`; NaN = not scored."""
+        if queries.scenario == SEARCH:
+            return self._asked(queries)
+        interests = self.interests(queries.states)
+        scores = (interests @ self.projected.T)[:, self.document_of]
+        if queries.scenario == RECOMMEND:
+            scores += self.prior
+        scores[queries.states.sizes == 0] = np.nan
+        return scores
+
+    def interests(self, states: UserStates) -> Floats:
+        """(n, p) decayed mean of each user's projected items, of length one; zeros without history."""
+        weights = interest_weights(states, self.half_life, self.count_power)
+        return unit(np.asarray(states.matrix(weights, len(self.document_of)) @ self.raw[self.document_of]))
+
+    def _asked(self, queries: Queries) -> Floats:
+        if queries.text_vectors is None:
+            return np.full((len(queries), len(self.document_of)), np.nan, dtype=np.float32)
+        scores: Floats = (queries.text_vectors @ self.vectors.T)[:, self.document_of]
+        return scores
+
+
+def unit(rows: Floats) -> Floats:
+    """Rows scaled to length one; zeros stay zeros."""
+    scaled: Floats = (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    return scaled
