@@ -124,13 +124,34 @@ def ask_similar(item: str, k: Count = 10, url: Url = DEFAULT_URL, store: Store =
 
 def _ask(instance: dict[str, object], k: int, url: str, store: Path) -> None:
     from components.deploy.publish import champion
-    from pipelines.ask import ask, show
-    from serving.catalogue import Catalogue
+    from components.deploy.trial import ask_v1
+    from pipelines.ask import show, titles
 
     release = champion(store)
-    items = Catalogue.load(release / "catalogue.parquet").items if release else None
-    titles = {} if items is None else dict(zip(items["item_id"].astype(str), items["title"], strict=True))
-    show(ask(url, instance | {"k": k, "explain": True}), titles)
+    show(ask_v1(url, instance | {"k": k, "explain": True}), titles(release) if release else {})
+
+
+@app.command()
+def pseudonym(
+    user: str,
+    store: Store = Path("runs/demo/store"),
+) -> None:
+    """Print the pseudonym under which the store knows a user."""
+    from components.common.identity import id_key
+    from components.common.identity import pseudonym as of
+
+    typer.echo(of(user, id_key(store)))
+
+
+@app.command()
+def rollback(
+    store: Store = Path("runs/demo/store"),
+    to: Annotated[str, typer.Option(help="A release's digest; default: the one before.")] = "",
+) -> None:
+    """Serve an earlier release of the store again."""
+    from components.deploy.publish import rollback as roll_back
+
+    typer.echo(roll_back(store, to or None))
 
 
 def main() -> None:
