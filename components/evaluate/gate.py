@@ -1,5 +1,6 @@
 """May this release replace what is served? Pure: from what was measured to a verdict with its reasons."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from components.common.config import Config
@@ -44,17 +45,19 @@ class Comparison(Config):
         return f"{told}: {'worse beyond doubt' if self.worse else 'not worse beyond doubt'}."
 
 
-def gate(comparisons: list[Comparison], problems: list[str]) -> Verdict:
+def gate(comparisons: Sequence[Comparison], problems: Sequence[str], notes: Sequence[str] = ()) -> Verdict:
     """Refuse a candidate that breaks a contract or is worse beyond doubt than anything it is judged against.
 
     Args:
         comparisons: with the best member and the champion by the test's users, or with lexical search by judged
             queries; empty where a shop has neither events nor judgements.
         problems: broken contracts (wrong shapes, an answer that is not finite, an empty answer).
+        notes: what else the reader should know, e.g. why there is no champion to compare with.
     """
     judged = [one for one in comparisons if one.judged]
     reasons = [f"Contract broken: {problem}." for problem in problems]
     reasons += [one.sentence() for one in comparisons]
+    reasons += notes
     if not judged:
         reasons.append(f"No events and no judgements to judge by: {FACTS}.")
     passed = not problems and not any(one.worse for one in judged)

@@ -1,0 +1,182 @@
+"""Rank the test's users with the serving engine, batch by batch, exactly as it would serve them."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.common.ranking import Doubles
+from components.common.stage import progress
+from components.evaluate.metrics import LONGEST, auc
+from components.evaluate.relevance import Relevance
+from serving.arrays import PAD, Bools, Floats, Ints, top_k
+from serving.engine import RECALL, Engine
+from serving.pool import Ranking
+from serving.queries import RECOMMEND
+from serving.states import UserStates
+
+BATCH = 512
+FUSED = "fused"
+WORKERS = min(2, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Lists of n users. items: (n, 20) catalogue rows, -1 after the last. auc: (n,)."""
+
+    items: Ints
+    auc: Doubles
+
+    @classmethod
+    def join(cls, parts: list["Judged"]) -> "Judged":
+        """The users of all parts, in order."""
+        return cls(np.concatenate([part.items for part in parts]), np.concatenate([part.auc for part in parts]))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one task's test gave.
+
+    members: by name, the full catalogue ranked by that member alone. methods: by name, the blend behind recall as
+    served; `chosen` names the one that serves. channels: by name, (n,) recall@100 of each user; pooled: (n,) recall
+    of the union of the channels, the most that any blend can reach. curves: by channel and for "fused", (100,) recall
+    at 1..100, summed over users. false_positives: (100,) share of the irrelevant catalogue that fused has shown by
+    then, summed over users.
+    """
+
+    task: str
+    chosen: str
+    members: dict[str, Judged]
+    methods: dict[str, Judged]
+    channels: dict[str, Doubles]
+    pooled: Doubles
+    curves: dict[str, Doubles]
+    false_positives: Doubles
+
+    @property
+    def fused(self) -> Judged:
+        """The chosen method's lists."""
+        return self.methods[self.chosen]
+
+
+def judge(engine: Engine, states: UserStates, relevance: Relevance, task: str, workers: int = WORKERS) -> Outcome:
+    """Rank every user of *relevance*.
+
+    Args:
+        engine: a release's engine.
+        states: (n) what was known of the users of *relevance*, in the same order, at the test's start.
+        relevance: what they came to want.
+        task: `discovery` or `next_basket`.
+        workers: batches under way at once.
+    """
+    if engine.fusion is None:
+        raise ValueError("judge: an engine without fusion cannot be evaluated")
+    starts = range(0, len(relevance), BATCH)
+
+    def one(start: int) -> Outcome:
+        stop = min(start + BATCH, len(relevance))
+        batch = states.take(np.arange(start, stop))
+        return _judge_batch(engine, batch, relevance.take(start, stop), task)
+
+    with ThreadPoolExecutor(workers) as threads:
+        parts = list(_reported(threads.map(one, starts), len(starts)))
+    return _join(parts)
+
+
+def _reported(parts: Iterator[Outcome], total: int) -> Iterator[Outcome]:
+    for done, part in enumerate(parts, start=1):
+        progress("evaluate", done, total)
+        yield part
+
+
+def _judge_batch(engine: Engine, states: UserStates, relevance: Relevance, task: str) -> Outcome:
+    rows = engine.full_scores(engine.queries(RECOMMEND, states), task)
+    pool = engine.pool_of(rows)
+    members = {}
+    for name, scores in rows.items():
+        best = pool.channels[name][:, :LONGEST] if name in pool.channels else top_k(scores, LONGEST)
+        members[name] = Judged(_wide(best), auc(scores, relevance.rows, relevance.items))
+    eligible = _eligible(next(iter(rows.values())), relevance)
+    fusion = engine.fusion.tasks[task]  # type: ignore[union-attr]
+    ranked = {name: engine.rank(pool, task, pool.candidates.shape[1], name) for name in fusion.methods}
+    methods = {
+        name: Judged(_wide(ranking.items[:, :LONGEST]), _pool_auc(ranking, relevance, eligible))
+        for name, ranking in ranked.items()
+    }
+    curves = {name: _curve(best, relevance) for name, best in pool.channels.items()}
+    fused = ranked[fusion.chosen].items
+    return Outcome(
+        task,
+        fusion.chosen,
+        members,
+        methods,
+        {name: _recall(best, relevance) for name, best in pool.channels.items()},
+        _recall(pool.candidates, relevance),
+        curves | {FUSED: _curve(fused, relevance)},
+        _false_positives(fused, relevance, eligible),
+    )
+
+
+def _curve(items: Ints, relevance: Relevance) -> Doubles:
+    hits = relevance.holds(_wide(items[:, :RECALL], RECALL))
+    total: Doubles = (hits / np.maximum(relevance.counts, 1)[:, None]).sum(axis=0).cumsum()
+    return total
+
+
+def _false_positives(items: Ints, relevance: Relevance, eligible: Doubles) -> Doubles:
+    shown = _wide(items[:, :RECALL], RECALL)
+    wrong = (shown != PAD) & ~relevance.holds(shown)
+    total: Doubles = (wrong / np.maximum(eligible - relevance.counts, 1)[:, None]).sum(axis=0).cumsum()
+    return total
+
+
+def _pool_auc(ranking: Ranking, relevance: Relevance, eligible: Doubles) -> Doubles:
+    """(n,) AUC over the whole catalogue of a ranking of recalled candidates; those not recalled tie below them."""
+    scores = np.where(ranking.items == PAD, -np.inf, ranking.scores).astype(np.float32)
+    listed = relevance.holds(ranking.items)
+    rows, columns = np.nonzero(listed)
+    inside = listed.sum(axis=1)
+    outside = relevance.counts - inside
+    others_inside = (ranking.items != PAD).sum(axis=1) - inside
+    others_outside = np.maximum(eligible - relevance.counts - others_inside, 0)
+    won = np.nan_to_num(auc(scores, rows, columns.astype(np.int32))) * inside * others_inside
+    won += inside * others_outside + 0.5 * outside * others_outside
+    pairs = relevance.counts * (others_inside + others_outside)
+    share: Doubles = np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
+    return share
+
+
+def _eligible(scores: Floats, relevance: Relevance) -> Doubles:
+    """(n,) items that may be shown or are relevant."""
+    shown = ~np.isneginf(scores)
+    shown[relevance.rows, relevance.items] = True
+    count: Doubles = shown.sum(axis=1, dtype=np.float64)
+    return count
+
+
+def _recall(items: Ints, relevance: Relevance) -> Doubles:
+    hits: Bools = relevance.holds(items)
+    share: Doubles = hits.sum(axis=1) / np.maximum(relevance.counts, 1)
+    return share
+
+
+def _wide(items: Ints, width: int = LONGEST) -> Ints:
+    """(n, width): padded with -1 where the catalogue is smaller."""
+    missing = width - items.shape[1]
+    return items if missing <= 0 else np.pad(items, ((0, 0), (0, missing)), constant_values=PAD)
+
+
+def _join(parts: list[Outcome]) -> Outcome:
+    first = parts[0]
+    return Outcome(
+        first.task,
+        first.chosen,
+        {name: Judged.join([part.members[name] for part in parts]) for name in first.members},
+        {name: Judged.join([part.methods[name] for part in parts]) for name in first.methods},
+        {name: np.concatenate([part.channels[name] for part in parts]) for name in first.channels},
+        np.concatenate([part.pooled for part in parts]),
+        {name: np.sum([part.curves[name] for part in parts], axis=0) for name in first.curves},
+        np.sum([part.false_positives for part in parts], axis=0),
+    )

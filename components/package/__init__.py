@@ -1,0 +1,1 @@
+"""Package: one release folder that its manifest vouches for."""

@@ -1,0 +1,114 @@
+"""Assemble a release: the catalogue, the members, the encoder, the fusion and the rules, and the manifest last."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from components.common import columns as c
+from components.common.config import ShopConfig
+from components.common.errors import ReleaseError
+from components.common.files import read_json, write_json
+from components.common.prepared import ITEMS_FILE, SHOP_FILE, Prepared
+from components.package.smoke import smoke
+from serving.blend import Fusion
+from serving.catalogue import Catalogue
+from serving.engine import Engine
+from serving.members.base import MEMBER_FILE
+from serving.release import Facts, Manifest, write_manifest
+
+CATALOGUE_FILE, NORMALISER_FILE, FUSION_FILE = "catalogue.parquet", "normaliser.json", "fusion.json"
+RULES_FILE, SMOKE_FILE, FIT_REPORT = "rules.json", "smoke.json", "fit_report.json"
+RULES = {
+    "schema_version": 1,
+    "rules": [
+        {"name": "unavailable", "action": "filter", "where": {"available": False}},
+        {"name": "seen", "action": "filter", "where": {"seen": True}, "tasks": ["discovery", "similar", "bundle"]},
+    ],
+}
+
+
+def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path], out: Path) -> Manifest:
+    """Make the release of a run.
+
+    Args:
+        prepared: the prepared shop.
+        embeddings: holds `encoder/`, if the shop's texts were encoded.
+        fusion: holds `fusion.json`.
+        members: the families' folders; of each, the members trained for the test cut are taken.
+        out: the release; emptied first.
+
+    Returns:
+        The manifest that was written.
+
+    Raises:
+        ReleaseError: no member was trained, two have one name, or a file is of a kind that no release holds.
+    """
+    shop = Prepared.load(prepared)
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    for source, name in ((ITEMS_FILE, CATALOGUE_FILE), (SHOP_FILE, SHOP_FILE), (NORMALISER_FILE, NORMALISER_FILE)):
+        _copy(prepared / source, out / name)
+    _copy(fusion / FUSION_FILE, out / FUSION_FILE)
+    _copy_tree(embeddings / "encoder", out / "encoder")
+    names = _copy_members(members, shop.split.test.members, out / "members")
+    write_json(out / RULES_FILE, RULES)
+    fused = Fusion.load(out / FUSION_FILE)
+    facts = _facts(shop, fusion, names, sorted(fused.tasks))
+    write_json(out / SMOKE_FILE, smoke(_engine(out, fused, facts)))
+    return write_manifest(out, facts)
+
+
+def _facts(shop: Prepared, fusion: Path, names: list[str], tasks: list[str]) -> Facts:
+    report = read_json(fusion / FIT_REPORT) if (fusion / FIT_REPORT).exists() else {}
+    train = shop.train(shop.split.test)
+    last = train[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64").max() if len(train) else None
+    return Facts(
+        protocol=shop.split.protocol,
+        seed=shop.split.seed,
+        effort=report.get("effort"),
+        as_of=shop.split.last_event if len(shop.events) else None,
+        trained_until=None if last is None or np.isnan(last) else int(last) + 1,
+        tasks=tuple(tasks),
+        members=tuple(names),
+        items=len(shop.items),
+    )
+
+
+def _engine(release: Path, fusion: Fusion, facts: Facts) -> Engine:
+    """The engine over what has been copied, before there is a manifest to load it by."""
+    catalogue = Catalogue.load(release / CATALOGUE_FILE)
+    shop = ShopConfig(**read_json(release / SHOP_FILE))
+    engine = Engine.assemble(catalogue, shop, [release / "members"], release / "encoder", fusion)
+    engine.as_of = facts.as_of or 0
+    return engine
+
+
+def _copy_members(families: list[Path], training: str, out: Path) -> list[str]:
+    """Copy every member trained under the name *training*; sorted names."""
+    names: list[str] = []
+    for family in families:
+        for described in sorted((family / training).glob(f"*/{MEMBER_FILE}")):
+            name = described.parent.name
+            if name in names:
+                raise ReleaseError(f"package: two members are called '{name}'. Rename one of their folders.")
+            names.append(name)
+            _copy_tree(described.parent, out / name)
+    if not names:
+        found = ", ".join(str(family) for family in families)
+        raise ReleaseError(f"package: found no member trained as '{training}' in {found}. Run the training stages.")
+    return sorted(names)
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    """Copy a folder's files as plain bytes; nothing if there is none."""
+    for path in sorted(source.rglob("*")):
+        if not path.is_dir():
+            _copy(path, target / path.relative_to(source))
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_symlink():
+        raise ReleaseError(f"package: {source} is a link. Put the file itself there.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
