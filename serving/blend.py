@@ -1,7 +1,7 @@
 """The blend: M(x) = sum over members of w_k · M_k(x), with an explanation that is exact because it is the sum."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +42,9 @@ class Blend(Config):
                 raise ValueError(f"weights must have {len(self.members)} rows of {len(FEATURES)} numbers")
         return self
 
-    @cached_property
+    @property
     def table(self) -> Doubles:
-        """(K, F) the weights as an array."""
+        """(K, F) the weights as an array, read-only."""
         return _array(self.weights)
 
     def weights_of(self, present: Sequence[str], scale: Mapping[str, float] | None = None) -> Doubles:
@@ -154,5 +154,8 @@ def _renormalised(rows: Doubles, wanted: float) -> Doubles:
     return alike
 
 
+@lru_cache(maxsize=256)
 def _array(table: Weights) -> Doubles:
-    return np.asarray(table, dtype=np.float64).reshape(len(table), len(FEATURES))
+    array = np.asarray(table, dtype=np.float64).reshape(len(table), len(FEATURES))
+    array.setflags(write=False)
+    return array

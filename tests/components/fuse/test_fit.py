@@ -1,0 +1,171 @@
+"""Choosing weights: planted shops, honest folds, absent members, edge cases."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.common.ranking import ndcg_at
+from components.fuse.fit import Options, choose, fit_task, fold_of
+from components.fuse.lists import FitSet, Lists
+from components.fuse.methods import prior, single
+from components.fuse.voting import borda, majority, reciprocal_rank
+from serving.blend import Blend, apply
+from serving.calibration import BORDA, VOTE, features
+
+NAMES = ("als", "popularity", "sequence")
+FAMILIES = {"als": "cf", "popularity": "popularity", "sequence": "deep"}
+
+
+def shop(noise: tuple[float, float, float], n: int = 300, c: int = 40, seed: int = 0) -> FitSet:
+    """Lists whose relevant items are the best by a hidden taste; each member sees it through its own noise."""
+    random = np.random.default_rng(seed)
+    taste = random.normal(size=(n, c))
+    scores = (taste[:, :, None] + random.normal(size=(n, c, 3)) * noise).astype(np.float32)
+    scores[random.random(scores.shape) < 0.1] = np.nan
+    labels = np.zeros((n, c), dtype=np.float32)
+    np.put_along_axis(labels, np.argsort(-taste, axis=1)[:, :3], 1, axis=1)
+    return FitSet(NAMES, scores, np.ones((n, c), bool), labels, np.full(n, 4), np.arange(n))
+
+
+def ndcg(blend: Blend, fit: FitSet, present: tuple[str, ...] = NAMES) -> float:
+    columns = [NAMES.index(name) for name in present]
+    total = apply(blend, features(fit.scores[:, :, columns], fit.valid), present).sum(axis=2)
+    labels = np.take_along_axis(fit.labels, np.argsort(-total, axis=1, kind="stable"), axis=1)
+    return float(np.nanmean(ndcg_at(labels, fit.n_relevant, 10)))
+
+
+def test_members_of_equal_worth_are_blended_and_beat_each_alone() -> None:
+    fusion, report = fit_task([shop((1.0, 1.0, 1.0))], FAMILIES)
+    fresh = shop((1.0, 1.0, 1.0), seed=9)
+    fused = ndcg(fusion.methods[fusion.chosen], fresh)
+    assert fused > 1.15 * max(ndcg(single(name, NAMES), fresh) for name in NAMES)
+    assert report["methods"][fusion.chosen]["behind_best"] < 0.02
+    weights = np.array(fusion.methods["softmax"].weights)
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights.sum(axis=1) == pytest.approx([1 / 3] * 3, abs=0.12)
+
+
+def test_noise_gets_no_weight_and_is_never_preferred() -> None:
+    fusion, report = fit_task([shop((0.2, 50.0, 50.0))], FAMILIES)
+    chosen = fusion.methods[fusion.chosen]
+    rows = np.abs(np.array(chosen.weights)).sum(axis=1)
+    assert rows[0] > 0.8 * rows.sum()
+    assert report["methods"][fusion.chosen]["ndcg@10"] >= report["methods"]["single:als"]["ndcg@10"] - 0.005
+
+
+def test_every_method_is_fitted_reported_and_names_itself() -> None:
+    fusion, report = fit_task([shop((1.0, 2.0, 1.0))], FAMILIES)
+    learned = {
+        "alpha",
+        "least_squares",
+        "least_squares_non_negative",
+        "least_squares_simplex",
+        "softmax",
+        "softmax_free",
+    }
+    voting = {"voting", "voting_borda", "voting_majority"}
+    alone = {f"single:{name}" for name in NAMES}
+    assert learned | voting <= set(fusion.methods) <= learned | voting | alone
+    assert set(report["methods"]) == learned | voting | alone
+    assert all(blend.kind == name for name, blend in fusion.methods.items())
+    alpha = np.array(fusion.methods["alpha"].weights)
+    assert alpha[1].sum() == 0
+    assert alpha.sum() == pytest.approx(1.0)
+
+
+def test_an_absent_member_leaves_weights_fitted_without_it() -> None:
+    fit, fresh = shop((1.0, 0.8, 1.2)), shop((1.0, 0.8, 1.2), seed=5)
+    fusion, _ = fit_task([fit], FAMILIES)
+    blend = fusion.methods[fusion.chosen]
+    assert set(blend.without) == set(NAMES)
+    for absent in NAMES:
+        rest = tuple(name for name in NAMES if name != absent)
+        alone = max(ndcg(single(name, NAMES), fresh) for name in rest)
+        assert not any(blend.without[absent][NAMES.index(absent)])
+        assert ndcg(blend, fresh, rest) > alone
+
+
+def test_the_same_lists_and_seed_give_the_same_fusion() -> None:
+    fit = shop((1.0, 1.0, 3.0), n=80)
+    first, second = (fit_task([fit], FAMILIES, Options(seed=3)) for _ in range(2))
+    assert first[0] == second[0]
+    assert first[1]["methods"] == second[1]["methods"]
+
+
+def test_a_prior_that_is_good_enough_stays() -> None:
+    fit = shop((1.0, 1.0, 1.0), n=40)
+    alike = FitSet(NAMES, np.nan_to_num(fit.scores[:, :, [0, 0, 0]]), fit.valid, fit.labels, fit.n_relevant, fit.groups)
+    fusion, _ = fit_task([alike], {}, Options(prior=prior("prior", NAMES, dict.fromkeys(NAMES, 1.0))))
+    assert fusion.chosen == "prior"
+    harmful = prior("prior", NAMES, {"popularity": 1.0})
+    fusion, _ = fit_task([shop((0.5, 50.0, 1.0))], {}, Options(prior=harmful))
+    assert fusion.chosen != "prior"
+    assert fusion.methods["prior"] == harmful
+
+
+def test_one_member_is_its_own_blend() -> None:
+    fit = shop((1.0, 1.0, 1.0), n=30)
+    only = FitSet(("als",), fit.scores[:, :, :1], fit.valid, fit.labels, fit.n_relevant, fit.groups)
+    fusion, _ = fit_task([only], FAMILIES)
+    assert fusion.chosen == "single:als"
+    assert fusion.methods["single:als"].without == {}
+
+
+def test_lists_with_nothing_relevant_among_their_candidates_teach_nothing_and_count_as_zero() -> None:
+    fit = shop((1.0, 1.0, 1.0), n=40)
+    fit.labels[:20] = 0
+    assert len(Lists.of([fit], 10**6, 0)) == 20
+    fusion, report = fit_task([fit], FAMILIES)
+    assert report["methods"][fusion.chosen]["ndcg@10"] < 0.5
+    fit.labels[:] = 0
+    fusion, report = fit_task([fit], FAMILIES)
+    assert fusion.chosen.startswith("single:")
+    assert report["methods"][fusion.chosen]["ndcg@10"] == 0.0
+
+
+def test_sets_of_different_width_are_learned_from_together_up_to_a_budget() -> None:
+    wide, narrow = shop((1.0, 1.0, 1.0), n=60), shop((1.0, 1.0, 1.0), n=60, c=25, seed=1)
+    lists = Lists.of([wide, narrow], 10**6, 0)
+    assert lists.x.shape == (120, 40, 3, 4)
+    assert lists.valid[60:].sum() == 60 * 25
+    few = Lists.of([wide, narrow], 1000, 0)
+    assert few.x.shape[0] * 32.5 <= 1000
+    assert fit_task([wide, narrow], FAMILIES)[1]["lists"] == 120
+
+
+@given(st.lists(st.integers(0, 30), min_size=3, max_size=60), st.integers(2, 5), st.integers(0, 9))
+def test_a_group_is_never_divided_between_folds(groups: list[int], folds: int, seed: int) -> None:
+    half = len(groups) // 2
+    parts = [np.array(groups[:half], dtype=np.int64), np.array(groups[half:], dtype=np.int64)]
+    found = np.concatenate(fold_of(parts, folds, seed))
+    homes = {group: {int(f) for g, f in zip(groups, found, strict=True) if g == group} for group in groups}
+    assert all(len(home) == 1 for home in homes.values())
+    sizes = [sum(home == {fold} for home in homes.values()) for fold in range(folds)]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_the_simplest_within_one_standard_error_is_chosen() -> None:
+    random = np.random.default_rng(0)
+    best = random.random(400)
+    near, far = best - random.normal(0.001, 0.1, 400), best - random.normal(0.1, 0.1, 400)
+    assert choose({"far": far, "near": near, "best": best}) == "near"
+    assert choose({"far": far, "best": best}) == "best"
+    assert choose({"one": np.array([np.nan]), "two": np.array([np.nan])}) == "one"
+
+
+def test_voting_by_hand() -> None:
+    scores = np.array([[[3.0, 1.0], [2.0, 3.0], [1.0, 2.0]]], dtype=np.float32)
+    feats, names = features(scores, np.ones((1, 3), bool)), ("a", "b")
+    assert apply(borda(names), feats).sum(axis=2)[0] == pytest.approx(
+        [(1 + 1 / 3) / 2, (2 / 3 + 1) / 2, (1 / 3 + 2 / 3) / 2]
+    )
+    assert apply(reciprocal_rank(names), feats).sum(axis=2)[0] == pytest.approx(
+        [(1 + 61 / 63) / 2, (61 / 62 + 1) / 2, (61 / 63 + 61 / 62) / 2]
+    )
+
+
+def test_in_a_majority_no_borda_count_outweighs_a_vote() -> None:
+    table = np.array(majority(NAMES).weights)
+    assert table[:, BORDA].sum() < table[0, VOTE]
+    assert table[:, VOTE].sum() == pytest.approx(1.0)
