@@ -113,8 +113,8 @@ def read_table(path: Path) -> pd.DataFrame:
         return _read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
     except (pa.ArrowException, OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         kind = "a UTF-8 CSV file with one header line" if path.suffix == ".csv" else "a complete Parquet file"
-        remedy = "Write the file again; it is damaged or was cut off."
-        raise DataError(path.stem, "", 0, f"{path.name}: {str(error)[:200]}", kind, remedy) from error
+        remedy = "Write the file again; it is damaged, cut off or of another format."
+        raise DataError(path.stem, "", 0, f"{path.name}: {str(error).strip()[:200]}", kind, remedy) from error
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -163,7 +163,8 @@ def unknown_columns(table: str, frame: pd.DataFrame) -> list[str]:
 
 def row_text(position: int, value: object) -> str:
     """How a message names one row: counted from 1, the header not counted."""
-    return f"row {position + 1}: {value!r}"
+    plain = value.item() if isinstance(value, np.generic) else value
+    return f"row {position + 1}: {plain!r}"
 
 
 def _require_columns(contract: Table, frame: pd.DataFrame) -> None:

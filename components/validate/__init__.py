@@ -1,0 +1,1 @@
+"""Great Expectations at the gate: what a table may hold, as data, and the reports about it."""
