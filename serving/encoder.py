@@ -35,8 +35,8 @@ class EncoderSpec(Config):
 class TextEncoder:
     """Texts to unit vectors: mean of the last layer over the real tokens, then length one.
 
-    An int8 encoder scales its activations over the whole batch, so a text's vector moves by a few thousandths with
-    its neighbours. Queries therefore go alone (`encode_queries`), and answer the same online and in evaluation.
+    A text's vector moves in its last digits with the padding and the batch it is encoded in. Queries therefore go
+    alone (`encode_queries`), and answer the same online and in evaluation.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, tokenizer: Any, spec: EncoderSpec) -> None:
@@ -103,7 +103,8 @@ class TextEncoder:
         """
         if not texts:
             return np.empty((0, self.dims), dtype=np.float32)
-        return np.stack([self._query(text) for text in texts])
+        rows: Floats = np.stack([self._query(text) for text in texts])
+        return rows
 
     def _encode_alone(self, text: str) -> Floats:
         vector = self._run([self._tokenizer.encode(text).ids])[0]

@@ -44,14 +44,13 @@ class Holdout:
 
 def microseconds(events: pd.DataFrame) -> Longs:
     """(n,) timestamps as µs since the epoch."""
-    values: Longs = events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64").to_numpy()
-    return values
+    return np.asarray(events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64"), dtype=np.int64)
 
 
 def popularity(events: pd.DataFrame, n_items: int, clock: bool) -> Floats:
     """(n_items,) users who met each item; where *clock*, a meeting counts half as much every 28 days."""
     at = microseconds(events)
-    age = (at.max(initial=0) - at) / np.float64(DAY)
+    age = np.asarray(at.max(initial=0) - at, dtype=np.float64) / DAY
     weight = np.exp2(-age / PRIOR_HALF_LIFE) if clock else np.ones(len(at))
     frame = pd.DataFrame({c.USER: events[c.USER].to_numpy(), c.ITEM: events[c.ITEM].to_numpy(), "weight": weight})
     latest = frame.groupby([c.USER, c.ITEM])["weight"].max().reset_index()

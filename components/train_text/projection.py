@@ -69,7 +69,7 @@ def fit(
     histories = torch.from_numpy(np.asarray(pairs.histories @ vectors))
     generator = torch.Generator().manual_seed(seed)
     for _ in range(config.epochs):
-        for rows in torch.randperm(len(histories), generator=generator).split(config.batch_size):
+        for rows in torch.split(torch.randperm(len(histories), generator=generator), config.batch_size):
             _step(model, optimiser, histories[rows], pairs.targets[rows.numpy()], vectors, config.temperature)
         weight = model.weight.detach().numpy().copy()
         found = quality(weight)

@@ -1,0 +1,1 @@
+"""Relations between items, mined from baskets, texts and the shop's own table."""

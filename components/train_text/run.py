@@ -1,0 +1,43 @@
+"""The train_text stage: every text member for every training of the run."""
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from components.common.config import Effort
+from components.common.prepared import Prepared
+from components.common.stage import progress
+from components.train_text.lexical import train_lexical
+from components.train_text.projection import ProjectionConfig
+from components.train_text.text import TextConfig, train_text_member
+from components.train_text.tfidf import train_tfidf
+from serving.arrays import Floats
+
+TEXT_FILE = "text.npy"
+EFFORTS: dict[Effort, ProjectionConfig] = {
+    "fast": ProjectionConfig(),
+    "full": ProjectionConfig(epochs=30, patience=5),
+}
+
+
+def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: int) -> None:
+    """Write out/<cut.members>/{lexical,text,tfidf} for every training.
+
+    Args:
+        prepared: a prepared folder.
+        embeddings: folder with text.npy, (n_items, d) in catalogue order.
+        out: folder to write.
+        effort: "fast" or "full": how long the projection may train.
+        seed: of everything random.
+    """
+    shop = Prepared.load(prepared)
+    vectors: Floats = np.load(embeddings / TEXT_FILE, allow_pickle=False)
+    config = TextConfig(projection=EFFORTS[cast(Effort, effort)])
+    trainings = shop.split.trainings
+    for done, cut in enumerate(trainings):
+        folder = out / cut.members
+        train_lexical(shop.items, folder / "lexical")
+        train_tfidf(shop, cut, folder / "tfidf", seed)
+        train_text_member(shop, vectors, cut, folder / "text", seed, config)
+        progress("train_text", done + 1, len(trainings))

@@ -1,0 +1,55 @@
+"""Relations between items: what goes with a basket, what may stand in for an item."""
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy import sparse
+
+from components.common.errors import ReleaseError
+from serving.arrays import Floats
+from serving.catalogue import Catalogue
+from serving.members.base import Family, Member
+from serving.queries import BUNDLE, SIMILAR, Queries
+
+ARRAYS = ("data", "indices", "indptr")
+
+
+class Relations(Member):
+    """Sums the evidence that leads from the anchors to each item; NaN where none does."""
+
+    family: ClassVar[Family] = "rules"
+
+    def __init__(self, related: sparse.csr_matrix) -> None:
+        self.related = related  # (n_items, n_items): from anchor to related item, stored values above 0
+
+    @classmethod
+    def load(cls, folder: Path, catalogue: Catalogue) -> Self:
+        """Read data.npy, indices.npy and indptr.npy."""
+        data, indices, indptr = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS)
+        if len(indptr) != len(catalogue) + 1:
+            raise ReleaseError(f"{folder}: {len(indptr) - 1} items, the catalogue has {len(catalogue)}. Train again.")
+        return cls(sparse.csr_matrix((data, indices, indptr), shape=(len(catalogue),) * 2))
+
+    def score_all(self, queries: Queries) -> Floats:
+        """(n, n_items) summed evidence from the items of each state; NaN = none."""
+        states = queries.states
+        anchors = states.matrix(np.ones(len(states.items), np.float32), self.related.shape[0])
+        found = (anchors @ self.related).tocoo()
+        scores = np.full(found.shape, np.nan, dtype=np.float32)
+        scores[found.row, found.col] = found.data
+        return scores
+
+
+class Complements(Relations):
+    """Items bought together with the anchors, both popularities damped."""
+
+    kind: ClassVar[str] = "complements"
+    scenarios: ClassVar[frozenset[str]] = frozenset({BUNDLE})
+
+
+class Substitutes(Relations):
+    """Items of the anchor's kind that say the same and are chosen by the same users at other times."""
+
+    kind: ClassVar[str] = "substitutes"
+    scenarios: ClassVar[frozenset[str]] = frozenset({SIMILAR})
