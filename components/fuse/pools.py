@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy import sparse
 
 from components.common import columns as c
@@ -14,6 +13,7 @@ from components.common.stage import progress
 from components.fuse.lists import FitSet
 from serving.arrays import PAD, Longs, gather
 from serving.engine import DISCOVERY, Engine
+from serving.features import HistoricalStates
 from serving.pool import Pool
 from serving.queries import RECOMMEND
 from serving.states import UserStates
@@ -55,18 +55,14 @@ class Answers:
 
 def answers(prepared: Prepared, cut: Cut, states: Path, engine: Engine) -> Answers:
     """Read the point-in-time rows of *cut* (states/<cut>.parquet) and the targets of their users."""
-    frame = pd.read_parquet(states)
+    history = HistoricalStates.load(states, engine.catalogue)
     code = {str(user): row for row, user in enumerate(prepared.users[c.USER_ID])}
-    users = np.array([code[str(user)] for user in frame[c.USER_ID]], dtype=np.int64)
-    as_of = frame[c.EVENT_TIMESTAMP].astype("datetime64[us, UTC]").to_numpy(dtype="datetime64[us]").astype(np.int64)
-    columns = [c.ITEM_IDS, c.LAST_AT, c.FIRST_AT, c.COUNTS]
-    rows = [dict(zip(columns, row, strict=True)) for row in frame[columns].itertuples(index=False, name=None)]
-    known = UserStates.from_rows([str(user) for user in frame[c.USER_ID]], rows, as_of, engine.catalogue)
+    users = np.array([code[user] for user in history.user_ids], dtype=np.int64)
     target = prepared.target(cut).drop_duplicates([c.USER, c.ITEM])
     shape = (len(prepared.users), len(engine.catalogue))
     ones = np.ones(len(target), dtype=np.float32)
     taken = sparse.csr_matrix((ones, (target[c.USER].to_numpy(), target[c.ITEM].to_numpy())), shape=shape)
-    return Answers(known, taken[users], users)
+    return Answers(history.states(history.user_ids), taken[users], users)
 
 
 def fit_set(engine: Engine, asked: Answers, task: str) -> FitSet:
