@@ -1,0 +1,249 @@
+"""A real release of the planted shop, judged: what every user wants is known beforehand."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluated_run import VISIT_4, Run, evaluated_shop, make_run
+from member_contract import COLD, DAY, GROUPS, USERS, group_of
+
+from components.common import columns as c
+from components.common.errors import DataError, ReleaseError
+from components.common.prepared import Prepared
+from components.evaluate.judge import judge
+from components.evaluate.relevance import relevant
+from components.evaluate.run import evaluate
+from serving.engine import Engine
+from serving.features import HistoricalStates
+
+TOP = {
+    "schema_version", "protocol", "seed", "effort", "as_of", "release", "dataset", "members", "methods", "fused",
+    "tasks", "channels", "gain", "oracle", "segments", "search", "relations", "timings_s", "peak_rss_mb",
+}  # fmt: skip
+METRICS = {
+    f"{name}@{k}"
+    for k in (5, 10, 20)
+    for name in ("precision", "recall", "f1", "hit", "ndcg", "map", "mrr", "coverage", "diversity", "novelty")
+} | {"accuracy@1", "auc"}
+
+
+def judged(run: Run, store: Path | str = "", relations: Path | str = "") -> dict[str, Any]:
+    release, prepared, features, blends = (run.root / name for name in ("release", "prepared", "features", "fusion"))
+    return evaluate(release, prepared, features, blends, str(store), str(relations), run.root / "evaluation")
+
+
+def test_metrics_hold_exactly_what_the_contract_names(run: Run) -> None:
+    judged(run)
+    metrics = json.loads((run.root / "evaluation" / "metrics.json").read_text())
+    assert metrics.keys() == TOP
+    assert metrics["members"].keys() == {"item_knn", "popularity"}
+    assert metrics["methods"].keys() == {"least_squares"}
+    for one in (*metrics["members"].values(), *metrics["methods"].values()):
+        assert one.keys() == METRICS
+    assert metrics["fused"].keys() == METRICS | {"method"}
+    assert metrics["tasks"].keys() == {"discovery", "next_basket"}
+    for task in metrics["tasks"].values():
+        assert task.keys() == {"members", "methods", "fused", "gain"}
+    assert metrics["members"] == metrics["tasks"]["discovery"]["members"]
+    assert metrics["gain"].keys() == {"over", "ndcg@10", "ci95"}
+    assert metrics["channels"].keys() == {"item_knn", "popularity"}
+    assert metrics["segments"].keys() == {"cold", "light", "heavy", "new_items"}
+    assert metrics["dataset"] == {
+        "users": USERS, "items": COLD + 1, "events": USERS * 6, "train": USERS * 4, "fit": 0, "test": USERS * 2,
+    }  # fmt: skip
+    assert (metrics["search"], metrics["relations"], metrics["timings_s"]) == (None, None, None)
+    assert metrics["as_of"].startswith("2024-01-0")
+    assert metrics["effort"] == "fast"
+
+
+def test_the_planted_answer_is_found_and_nothing_else_is(run: Run) -> None:
+    metrics = judged(run)["metrics"]
+    discovery = metrics["tasks"]["discovery"]
+    # each user lacks one item of the own group; neighbours put it first, popularity cannot know the group
+    assert discovery["members"]["item_knn"]["ndcg@10"] == 1.0
+    assert discovery["members"]["item_knn"]["accuracy@1"] == 1.0
+    assert discovery["members"]["item_knn"]["auc"] == 1.0
+    assert discovery["fused"]["ndcg@10"] == 1.0
+    assert discovery["fused"]["precision@10"] == pytest.approx(0.1)
+    assert discovery["members"]["popularity"]["ndcg@10"] < 0.8
+    assert metrics["oracle"] == {"ndcg@10": 1.0}
+    assert metrics["gain"] == {"over": "item_knn", "ndcg@10": 0.0, "ci95": [0.0, 0.0]}
+    assert metrics["channels"]["item_knn"] == {"recall@100": 1.0}
+
+
+def test_discovery_counts_only_items_new_to_the_user(run: Run) -> None:
+    shop = run.prepared
+    new = relevant(shop, shop.split.test, "discovery")
+    both = relevant(shop, shop.split.test, "next_basket")
+    assert (len(new), len(new.items)) == (USERS, USERS)
+    assert (len(both), len(both.items)) == (USERS, USERS * 2)
+    np.testing.assert_array_equal(group_of(new.items), group_of(new.users))
+    seen = shop.history(shop.split.test)
+    pairs = set(zip(seen[c.USER], seen[c.ITEM], strict=True))
+    assert not pairs & set(zip(new.users.tolist(), new.items.tolist(), strict=True))
+
+
+def test_batches_change_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, engine = run.prepared, Engine.load(run.root / "release")
+    truth = relevant(shop, shop.split.test, "discovery")
+    states = HistoricalStates.load(run.root / "features" / "states" / "test.parquet", engine.catalogue).states(
+        shop.users[c.USER_ID].tolist(), VISIT_4
+    )
+    whole = judge(engine, states, truth, "discovery", workers=1)
+    monkeypatch.setattr("components.evaluate.judge.BATCH", 7)
+    pieces = judge(engine, states, truth, "discovery", workers=2)
+    np.testing.assert_array_equal(pieces.fused.items, whole.fused.items)
+    np.testing.assert_array_equal(pieces.members["popularity"].auc, whole.members["popularity"].auc)
+    np.testing.assert_allclose(pieces.curves["fused"], whole.curves["fused"])
+
+
+def test_segments_split_the_users_by_what_is_behind_them(run: Run) -> None:
+    segments = judged(run)["metrics"]["segments"]
+    assert segments["cold"]["users"] == 0
+    assert segments["light"]["users"] == USERS  # four distinct items each
+    assert segments["heavy"]["users"] == 0
+    assert segments["new_items"]["users"] == 0
+    assert segments["light"]["fused"]["ndcg@10"] == 1.0
+    assert segments["cold"]["fused"]["ndcg@10"] is None
+
+
+def test_a_new_item_that_somebody_wanted_is_a_segment_of_its_own(tmp_path: Path) -> None:
+    shop = evaluated_shop()
+    first = shop.events.index[shop.events[c.TIMESTAMP] >= pd.Timestamp(VISIT_4, unit="us", tz="UTC")][0]
+    shop.events.loc[first, c.ITEM] = COLD
+    segments = judged(make_run(tmp_path, shop))["metrics"]["segments"]
+    assert segments["new_items"]["users"] == 1
+
+
+def test_a_blend_that_is_worse_than_its_best_member_is_refused(run: Run) -> None:
+    run.pack(-1.0)
+    found = judged(run)
+    assert not found["verdict"].passed
+    assert "worse beyond doubt" in found["verdict"].reasons[0]
+    assert found["metrics"]["gain"]["ci95"][1] < 0
+    verdict = json.loads((run.root / "evaluation" / "verdict.json").read_text())
+    assert verdict["passed"] is False
+    assert verdict["comparisons"][0]["over"] == "the best member, item_knn"
+
+
+def publish(run: Run, store: Path) -> str:
+    digest = str(json.loads((run.root / "release" / "manifest.json").read_text())["release"])
+    shutil.copytree(run.root / "release", store / "releases" / digest)
+    (store / "current").write_text(digest)
+    return digest
+
+
+def test_a_candidate_worse_than_the_champion_is_refused(run: Run, tmp_path: Path) -> None:
+    digest = publish(run, tmp_path / "store")
+    run.pack(-1.0)
+    reasons = judged(run, tmp_path / "store")["verdict"].reasons
+    assert any(f"the champion, {digest[:12]}: worse beyond doubt" in reason for reason in reasons)
+
+
+def test_a_better_candidate_replaces_a_bad_champion(run: Run, tmp_path: Path) -> None:
+    good = run.root / "release"
+    shutil.copytree(good, tmp_path / "good")
+    run.pack(-1.0)
+    publish(run, tmp_path / "store")
+    shutil.rmtree(good)
+    shutil.copytree(tmp_path / "good", good)
+    verdict = judged(run, tmp_path / "store")["verdict"]
+    assert verdict.passed
+    assert "not worse beyond doubt" in verdict.reasons[1]
+
+
+def test_a_champion_trained_past_the_tests_start_is_reported_not_judged(run: Run, tmp_path: Path) -> None:
+    champion = evaluated_shop()
+    cut = champion.split.cuts[0].model_copy(update={"as_of": VISIT_4 + 14 * DAY})
+    split = champion.split.model_copy(update={"cuts": (cut,)})
+    past = make_run(tmp_path / "past", Prepared(champion.events, champion.items, champion.users, split, champion.shop))
+    publish(past, tmp_path / "store")
+    run.pack(1.0)
+    verdict = judged(run, tmp_path / "store")["verdict"]
+    assert verdict.passed
+    assert any(reason.endswith("(it was trained past the test's start).") for reason in verdict.reasons)
+
+
+def test_the_same_release_and_a_damaged_champion_are_said_aloud(run: Run, tmp_path: Path) -> None:
+    digest = publish(run, tmp_path / "store")
+    assert "The champion is this very release." in judged(run, tmp_path / "store")["verdict"].reasons
+    (tmp_path / "store" / "releases" / digest / "fusion.json").write_text("{}")
+    reasons = judged(run, tmp_path / "store")["verdict"].reasons
+    assert any(reason.startswith("The champion cannot be compared with: release: fusion.json") for reason in reasons)
+
+
+def test_a_damaged_release_is_not_evaluated(run: Run) -> None:
+    (run.root / "release" / "fusion.json").write_text("{}")
+    with pytest.raises(ReleaseError):
+        judged(run)
+
+
+def test_search_is_judged_on_judged_items_alone(run: Run) -> None:
+    judgements = [("violin strings", f"i{row:02d}", 3 if row % GROUPS == 2 else 0) for row in range(0, 12)]
+    judgements += [("nothing relevant here", "i00", 0), ("violin strings", "unknown", 3)]
+    table = pd.DataFrame(judgements, columns=[c.QUERY, c.ITEM_ID, c.GRADE])
+    table.to_parquet(run.root / "prepared" / "judgements.parquet")
+    search = judged(run)["metrics"]["search"]
+    assert search == {"judged": {"fused": {"ndcg@10": 1.0}, "lexical": {"ndcg@10": 1.0}}}
+
+
+def test_relations_are_truth_for_bundles_and_similar_items(run: Run, tmp_path: Path) -> None:
+    pairs = [(f"i{a:02d}", f"i{b:02d}", "complement") for a in range(6) for b in range(15) if a % 3 == b % 3 and a != b]
+    table = pd.DataFrame([*pairs, ("i00", "unknown", "substitute")], columns=[c.ITEM_ID, c.RELATED_ID, c.KIND])
+    table.to_csv(tmp_path / "relations.csv", index=False)
+    relations = judged(run, relations=tmp_path / "relations.csv")["metrics"]["relations"]
+    assert relations == {"complement": {"recall@20": 1.0}, "substitute": {"recall@20": None}}
+
+
+def test_relations_without_their_columns_say_which(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "relations.csv").write_text("item_id,kind\ni00,complement\n")
+    with pytest.raises(DataError, match="related_id"):
+        judged(run, relations=tmp_path / "relations.csv")
+
+
+def test_a_shop_without_events_is_checked_by_contract_alone(tmp_path: Path) -> None:
+    run = make_run(tmp_path, evaluated_shop())
+    shop = run.prepared
+    cut = shop.split.test.model_copy(update={"as_of": None, "until": None})
+    split = shop.split.model_copy(update={"cuts": (cut,), "repeats": False})
+    Prepared(shop.events.iloc[:0], shop.items, shop.users.iloc[:0], split, shop.shop).save(run.root / "prepared")
+    run.pack(1.0)
+    found = judged(run)
+    metrics = found["metrics"]
+    assert metrics.keys() == TOP
+    for name in ("members", "methods", "fused", "gain", "channels", "oracle", "segments", "tasks", "as_of"):
+        assert metrics[name] is None
+    assert found["verdict"].passed
+    assert "contract checks only" in found["verdict"].reasons[-1]
+
+
+def test_leave_one_out_asks_each_user_at_their_own_time(tmp_path: Path) -> None:
+    shop = evaluated_shop()
+    cut = shop.split.cuts[0].model_copy(update={"as_of": None, "until": None, "hold_out": 1, "members": "all"})
+    split = shop.split.model_copy(update={"cuts": (cut,), "protocol": "leave-one-out", "repeats": False})
+    metrics = judged(make_run(tmp_path, Prepared(shop.events, shop.items, shop.users, split, shop.shop)))["metrics"]
+    assert metrics["as_of"] is None
+    assert metrics["dataset"]["test"] == USERS
+    assert metrics["fused"]["ndcg@10"] == 1.0
+
+
+def test_the_report_is_one_page_without_links(run: Run) -> None:
+    judged(run)
+    page = (run.root / "evaluation" / "report.html").read_text()
+    assert "The blend and its best model cannot be told apart" in page
+    assert not re.search(r"""(src|href|url\()\s*=?\s*["'(]?https?:""", page)
+    assert "<script" not in page
+    assert page.count("<svg") >= 3
+    card = (run.root / "evaluation" / "model_card.md").read_text()
+    assert card.startswith("# Model card: release ")
+    assert "| **fused** (least_squares) | 1.0000 |" in card
+
+
+def test_the_same_inputs_give_the_same_numbers(run: Run) -> None:
+    first = judged(run)["metrics"]
+    assert judged(run)["metrics"] == first

@@ -1,0 +1,18 @@
+"""A packaged run of the planted shop; made once, and copied for tests that change it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from evaluated_run import Run, evaluated_shop, make_run
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Never change it."""
+    return make_run(tmp_path_factory.mktemp("evaluated"), evaluated_shop())
+
+
+@pytest.fixture
+def run(made: Run, tmp_path: Path) -> Run:
+    return Run(Path(shutil.copytree(made.root, tmp_path / "run")))
