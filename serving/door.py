@@ -11,6 +11,9 @@ import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+
 from serving.instances import RequestError
 
 log = logging.getLogger(__name__)
@@ -29,7 +32,18 @@ SAID = {
     405: "this route does not take this method",
     503: "the model is not ready",
 }
-INSTEAD = {422: 400, 501: 404}  # FastAPI's unreadable body; KServe's routes that this model does not have
+INSTEAD = {501: 404}  # KServe's routes that this model does not have
+
+
+def install(app: FastAPI) -> None:
+    """Put the door in front of KServe's application; before the server starts."""
+    app.add_middleware(Door)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+
+
+async def _unreadable(_request: Request, _error: Exception) -> Response:
+    """FastAPI's own handler repeats the body, and fails where it holds NaN or half a character."""
+    return Response(status_code=400)
 
 
 class _Refused(Exception):  # noqa: N818  (never leaves this module)

@@ -1,6 +1,7 @@
 """KServe's model `cuvee`: V1 and V2 requests in, the engine's answers out."""
 
 import asyncio
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -47,7 +48,8 @@ class CuveeModel(Model):  # type: ignore[misc]
         if isinstance(payload, InferRequest):
             texts = [orjson.dumps(answer).decode() for answer in await self._answer(_tensor(payload))]
             output = InferOutput(name=OUTPUT, shape=[len(texts)], datatype=BYTES, data=texts)
-            return InferResponse(response_id=payload.id, model_name=MODEL_NAME, infer_outputs=[output])
+            own_id = payload.id or uuid.uuid4().hex  # KServe cannot encode a response without one
+            return InferResponse(response_id=own_id, model_name=MODEL_NAME, infer_outputs=[output])
         return {"predictions": await self._answer(_listed(payload))}
 
     async def _answer(self, raw: object) -> list[dict[str, Any]]:

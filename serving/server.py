@@ -8,6 +8,7 @@ if __name__ == "__main__":
 import argparse
 import logging
 import sys
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,8 +42,8 @@ def serve(store: Path, release: Path | None, host: str, port: int, clock: "Clock
     from kserve.model_server import app
 
     from components.common.identity import id_key
+    from serving import door
     from serving.current import current_release
-    from serving.door import Door
     from serving.live import Follower, Live
     from serving.model import CuveeModel
 
@@ -53,7 +54,7 @@ def serve(store: Path, release: Path | None, host: str, port: int, clock: "Clock
     model = CuveeModel(live, id_key(store))
     if release is None:
         Follower(store, live, model.replace).start()
-    app.add_middleware(Door)
+    door.install(app)
 
     class Server(ModelServer):  # type: ignore[misc]
         """KServe's server, listening where it is told to."""
@@ -98,6 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
+    warnings.filterwarnings("ignore", "ORJSONResponse is deprecated")  # KServe's own choice
     logging.getLogger("kserve").addHandler(logging.NullHandler())  # else KServe configures all logging anew
     try:
         serve(given.store, given.release, given.host, given.port, parse_clock(given.as_of))
