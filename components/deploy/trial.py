@@ -23,8 +23,10 @@ STOP_S = 15.0
 
 
 @contextmanager
-def running_server(release: Path, store: Path, log: Path) -> Iterator[str]:
+def running_server(release: Path, store: Path, log: Path, as_of: str = "release") -> Iterator[str]:
     """Serve *release* on a free local port; yields its URL once it is ready, and stops it afterwards.
+
+    *as_of* is the server's clock: release, now or an ISO time.
 
     Raises:
         CuveeError: the server ended, or was not ready in time; its output is in *log*.
@@ -34,7 +36,7 @@ def running_server(release: Path, store: Path, log: Path) -> Iterator[str]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
-            [*command, "--port", str(port)],
+            [*command, "--port", str(port), "--as-of", as_of],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=os.environ | {"TQDM_DISABLE": "1"},
