@@ -17,7 +17,7 @@ from serving.calibration import FEATURES
 
 Doubles = npt.NDArray[np.float64]
 K = 10
-MAX_ROWS = 600_000
+MAX_ROWS = 800_000
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,229 @@
+"""The stage on a real slice of a shop: what it writes, what it reads, what it does with nothing to learn from."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from components.common import columns as c
+from components.common.files import read_json
+from components.common.prepared import Cut, Prepared
+from components.fuse.fit import Options, fit_task
+from components.fuse.pools import answers, fit_set
+from components.fuse.priors import PRIORS, prior_of
+from components.fuse.run import Inputs, _engine, fuse
+from components.fuse.search import fit_search, judged_set
+from components.ingest.run import ingest
+from components.prepare.run import prepare
+from components.train_cf.histories import clock_of, training_states
+from components.train_cf.item_knn import ItemKnnConfig, ItemKnnTrainer
+from components.train_cf.popularity import PopularityConfig, PopularityTrainer
+from components.train_text.lexical import train_lexical
+from components.train_text.tfidf import train_tfidf
+from serving.blend import Blend, Fusion
+from serving.calibration import VALUE
+from serving.engine import Engine
+from serving.instances import parse
+from serving.members.history import HistoryWeights
+from serving.queries import SEARCH
+
+MEMBERS = {"item_knn", "popularity", "tfidf"}
+
+
+def write_states(shop: Prepared, cut: Cut, folder: Path) -> None:
+    """Point-in-time rows of the users with a target, as the materialize stage leaves them."""
+    users = np.unique(shop.target(cut)[c.USER])
+    history = shop.history(cut)
+    history = history[history[c.USER].isin(users)]
+    at = history[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64")
+    grouped = history.assign(at=at).groupby([c.USER, c.ITEM])["at"]
+    frame = pd.DataFrame({"last": grouped.max(), "first": grouped.min(), "count": grouped.size()}).reset_index()
+    names = shop.items[c.ITEM_ID].astype(str).to_numpy()
+    rows = []
+    for user, own in frame.groupby(c.USER):
+        rows.append(
+            {
+                c.USER_ID: str(shop.users[c.USER_ID].iloc[int(user)]),
+                c.EVENT_TIMESTAMP: pd.Timestamp(cut.as_of or 0, unit="us", tz="UTC").as_unit("us"),
+                c.ITEM_IDS: names[own[c.ITEM]].tolist(),
+                c.LAST_AT: own["last"].to_numpy(),
+                c.FIRST_AT: own["first"].to_numpy(),
+                c.COUNTS: own["count"].to_numpy(dtype=np.float32),
+                c.PROFILE: "{}",
+            }
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_parquet(folder / f"{cut.name}.parquet", index=False)
+
+
+def write_members(shop: Prepared, root: Path) -> None:
+    """Real members of two families, for every training."""
+    for cut in shop.split.trainings:
+        train_lexical(shop.items, root / "text" / cut.members / "lexical")
+        train_tfidf(shop, cut, root / "text" / cut.members / "tfidf")
+        if not len(shop.events):
+            continue
+        states, weights = training_states(shop, cut), HistoryWeights(clock=clock_of(shop))
+        knn = ItemKnnTrainer(ItemKnnConfig.parse({}, "test"), weights)
+        knn.write(knn.train(states, len(shop.items)), root / "cf" / cut.members / "item_knn")
+        popular = PopularityTrainer(PopularityConfig.parse({}, "test"), weights)
+        popular.write(popular.train(states, len(shop.items)), root / "cf" / cut.members / "popularity")
+
+
+@pytest.fixture(scope="module")
+def root(small_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared shop with states and members, and the stage's output in fusion/."""
+    out = tmp_path_factory.mktemp("fuse")
+    ingest(str(small_shop), None, str(out / "store"), out / "tables")
+    prepare(out / "tables", out / "prepared", "temporal", "fast", 0)
+    shop = Prepared.load(out / "prepared")
+    write_members(shop, out)
+    for cut in shop.split.cuts:
+        write_states(shop, cut, out / "features" / "states")
+    run(out, out / "fusion")
+    return out
+
+
+def run(root: Path, out: Path) -> None:
+    fuse(root / "prepared", root / "embeddings", root / "features", [root / "cf", root / "text"], out, "fast", 0)
+
+
+def engine_of(root: Path) -> Engine:
+    shop = Prepared.load(root / "prepared")
+    inputs = Inputs(root / "prepared", root / "embeddings", root / "features", (root / "cf", root / "text"))
+    return _engine(inputs, shop, shop.split.test)
+
+
+def judgements_of(root: Path) -> pd.DataFrame:
+    """Last levels of categories as queries: their own items are relevant, neighbours in the first level are not."""
+    items = pd.read_parquet(root / "prepared" / "items.parquet")
+    levels = items[c.CATEGORY].str.split(c.CATEGORY_SEPARATOR)
+    first, last = levels.str[0], levels.str[-1]
+    rows = []
+    for name in last.value_counts().index[:30]:
+        own = items[c.ITEM_ID][last == name].head(6)
+        others = items[c.ITEM_ID][(first == first[last == name].iloc[0]) & (last != name)].head(8)
+        rows += [(name.lower(), item, 3) for item in own] + [(name.lower(), item, 0) for item in others]
+    return pd.DataFrame(rows, columns=[c.QUERY, c.ITEM_ID, c.GRADE])
+
+
+def test_every_task_gets_a_blend_that_the_engine_serves(root: Path) -> None:
+    fusion = Fusion.load(root / "fusion" / "fusion.json")
+    assert set(fusion.tasks) == {"discovery", "next_basket", "search", "similar"} | ({"bundle"} & set(fusion.tasks))
+    assert set(fusion.blend("discovery").members) == MEMBERS
+    assert fusion.tasks["search"].chosen == "prior"
+    engine = engine_of(root)
+    engine.fusion = fusion
+    given = engine.answer([parse({"scenario": "recommend", "user_id": "nobody", "k": 5, "explain": True})], None, 0)[0]
+    assert len(given["items"]) == 5
+    assert given["method"] == fusion.tasks["discovery"].chosen
+    for item in given["items"]:
+        assert sum(item["why"].values()) == item["score"]
+
+
+def test_the_report_compares_the_methods_on_users_they_did_not_see(root: Path) -> None:
+    report = read_json(root / "fusion" / "fit_report.json")
+    for task in ("discovery", "next_basket"):
+        fitted = report["tasks"][task]
+        best = max(row["ndcg@10"] for row in fitted["methods"].values())
+        assert fitted["lists"] > 50
+        assert {"softmax", "least_squares", "voting"} <= set(fitted["methods"])
+        assert fitted["methods"][fitted["chosen"]]["ndcg@10"] > 0.8 * best
+    assert report["tasks"]["next_basket"]["methods"]["softmax_free"]["ndcg@10"] > 0.05
+
+
+def test_a_second_run_writes_the_same_weights(root: Path, tmp_path: Path) -> None:
+    run(root, tmp_path)
+    assert (tmp_path / "fusion.json").read_bytes() == (root / "fusion" / "fusion.json").read_bytes()
+
+
+def test_discovery_asks_only_for_what_the_user_has_not_met(root: Path) -> None:
+    shop, engine = Prepared.load(root / "prepared"), engine_of(root)
+    cut = shop.split.test
+    every = answers(shop, cut, root / "features" / "states" / f"{cut.name}.parquet", engine)
+    new = every.of_task("discovery")
+    met = shop.history(cut).groupby(c.USER)[c.ITEM].agg(set)
+    taken = shop.target(cut).groupby(c.USER)[c.ITEM].agg(set)
+    expected = {int(user): taken[user] - met.get(user, set()) for user in taken.index}
+    found = {int(user): set(new.taken[row].indices.tolist()) for row, user in enumerate(new.users)}
+    assert found == {user: items for user, items in expected.items() if items}
+    assert {int(u) for u in every.of_task("next_basket").users} == set(taken.index)
+    fit = fit_set(engine, new.sample(20, 0), "discovery")
+    assert len(fit) == 20
+    assert (fit.labels.sum(axis=1) <= fit.n_relevant).all()
+    assert not fit.labels[~fit.valid].any()
+
+
+def test_judgements_teach_and_every_query_is_judged_by_weights_that_did_not_see_it(root: Path) -> None:
+    """Judges who want what the words do not say: only learned weights can follow them."""
+    engine, judgements = engine_of(root), judgements_of(root)
+    contrary = judgements.assign(grade=3 - judgements[c.GRADE])
+    fusion, unseen, report = fit_search(engine, contrary, seed=0)
+    assert set(unseen) == set(judgements[c.QUERY])
+    assert report["methods"][fusion.chosen]["ndcg@10"] > report["methods"]["prior"]["ndcg@10"] + 0.05
+    assert report["out_of_fold_ndcg@10"] > report["methods"]["prior"]["ndcg@10"]
+    query = judgements[c.QUERY].iloc[0]
+    spoilt = contrary.assign(grade=contrary[c.GRADE].where(contrary[c.QUERY] != query, judgements[c.GRADE]))
+    _, again, _ = fit_search(engine, spoilt, seed=0)
+    assert again[query] == unseen[query]
+    assert any(again[other] != unseen[other] for other in unseen)
+
+
+def test_judged_items_the_catalogue_does_not_hold_are_left_out(root: Path) -> None:
+    judgements = pd.DataFrame([("milk", "no-such-item", 3), *judgements_of(root).head(3).itertuples(index=False)])
+    judgements.columns = pd.Index([c.QUERY, c.ITEM_ID, c.GRADE])
+    queries, fit = judged_set(engine_of(root), judgements)
+    assert "milk" not in queries
+    assert fit.valid.sum() == 3
+
+
+def test_too_few_judgements_leave_the_prior(root: Path) -> None:
+    few = judgements_of(root)
+    few = few[few[c.QUERY].isin(few[c.QUERY].unique()[:5])]
+    fusion, unseen, _ = fit_search(engine_of(root), few, seed=0)
+    assert fusion.chosen == "prior"
+    assert {blend.kind for blend in unseen.values()} == {"prior"}
+
+
+def test_a_shop_without_events_gets_priors(root: Path, small_shop: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "catalogue-only"
+    folder.mkdir()
+    shutil.copyfile(small_shop / "items.parquet", folder / "items.parquet")
+    ingest(str(folder), None, str(tmp_path / "store"), tmp_path / "tables")
+    prepare(tmp_path / "tables", tmp_path / "prepared", "temporal", "fast", 0)
+    write_members(Prepared.load(tmp_path / "prepared"), tmp_path)
+    judgements_of(tmp_path).to_parquet(tmp_path / "prepared" / "judgements.parquet", index=False)
+    run(tmp_path, tmp_path / "fusion")
+    fusion = Fusion.load(tmp_path / "fusion" / "fusion.json")
+    assert fusion.tasks["discovery"].chosen == "prior"
+    assert "next_basket" not in fusion.tasks
+    unseen = read_json(tmp_path / "fusion" / "search_oof.json")
+    assert len(unseen) == 30
+    assert all(Blend(**values).members == fusion.blend("search").members for values in unseen.values())
+
+
+@pytest.mark.parametrize("scenario", PRIORS)
+def test_priors_weigh_what_is_there_and_sum_to_one(scenario: str) -> None:
+    known = prior_of(scenario, [*PRIORS[scenario], "brand-new"])
+    assert known.table.sum() == pytest.approx(1.0)
+    assert not known.table[-1].any()
+    unknown = prior_of(scenario, ["a", "b"])
+    assert unknown.table[0] == pytest.approx(unknown.table[1])
+
+
+def test_a_search_prior_prefers_vectors_to_words() -> None:
+    blend = prior_of(SEARCH, ["lexical", "text"])
+    assert blend.table[1, VALUE] == pytest.approx(2 * blend.table[0, VALUE])
+
+
+def test_two_cuts_are_learned_from_together(root: Path) -> None:
+    shop, engine = Prepared.load(root / "prepared"), engine_of(root)
+    sets = []
+    for cut in shop.split.cuts:
+        path = root / "features" / "states" / f"{cut.name}.parquet"
+        sets.append(fit_set(engine, answers(shop, cut, path, engine).of_task("next_basket"), "next_basket"))
+    fusion, report = fit_task(sets, {"item_knn": "cf"}, Options(seed=1))
+    assert report["lists"] == sum(len(fit) for fit in sets)
+    assert "alpha" not in fusion.methods
