@@ -26,7 +26,7 @@ def baskets(events: pd.DataFrame, n_items: int) -> sparse.csr_matrix:
     sizes = entries.groupby([c.USER, c.VISIT]).size()
     if len(sizes) and (sizes > 1).mean() < LEAST_SHARE:
         entries = _joined(entries)
-    number = pd.factorize(pd.MultiIndex.from_frame(entries[[c.USER, c.VISIT]]))[0]
+    number = entries.groupby([c.USER, c.VISIT]).ngroup().to_numpy()
     shape = (int(number.max(initial=-1)) + 1, n_items)
     return sparse.csr_matrix((np.ones(len(entries), np.float32), (number, entries[c.ITEM])), shape=shape)
 

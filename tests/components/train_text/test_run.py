@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from member_contract import planted_shop
+from text_parts import vectors_of
+
+from components.common.prepared import Cut, Prepared, Split
+from components.train_text.run import train_text
+from serving.catalogue import Catalogue
+from serving.members.base import load_members
+
+
+def save(shop: Prepared, folder: Path) -> None:
+    shop.save(folder / "prepared")
+    (folder / "embeddings").mkdir()
+    np.save(folder / "embeddings" / "text.npy", vectors_of(shop.items))
+
+
+@pytest.mark.parametrize(("protocol", "names"), [("temporal", {"fit_1", "final"}), ("leave-one-out", {"all"})])
+def test_every_training_gets_its_members(tmp_path: Path, protocol: str, names: set[str]) -> None:
+    shop = planted_shop(protocol=protocol)
+    save(shop, tmp_path)
+    train_text(tmp_path / "prepared", tmp_path / "embeddings", tmp_path / "out", "fast", 1)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    for name in names:
+        assert list(load_members(tmp_path / "out" / name, Catalogue(shop.items))) == ["lexical", "text", "tfidf"]
+
+
+def test_a_catalogue_alone_gets_them_too(tmp_path: Path) -> None:
+    shop = planted_shop()
+    cut = Cut(name="test", role="test", members="final")
+    split = Split(protocol="temporal", seed=0, cuts=(cut,), repeats=False, target_events=(), last_event=0)
+    save(Prepared(shop.events.iloc[:0], shop.items, shop.users.iloc[:0], split, shop.shop), tmp_path)
+    train_text(tmp_path / "prepared", tmp_path / "embeddings", tmp_path / "out", "full", 1)
+    assert list(load_members(tmp_path / "out" / "final", Catalogue(shop.items))) == ["lexical", "text", "tfidf"]
