@@ -41,11 +41,13 @@ def write_states(shop: Prepared, cut: Cut, folder: Path) -> None:
     grouped = history.assign(at=at).groupby([c.USER, c.ITEM])["at"]
     frame = pd.DataFrame({"last": grouped.max(), "first": grouped.min(), "count": grouped.size()}).reset_index()
     names = shop.items[c.ITEM_ID].astype(str).to_numpy()
+    ids = shop.users[c.USER_ID].astype(str).to_numpy()
     rows = []
-    for user, own in frame.groupby(c.USER):
+    for user in users:
+        own = frame[frame[c.USER] == user]
         rows.append(
             {
-                c.USER_ID: str(shop.users[c.USER_ID].iloc[int(user)]),
+                c.USER_ID: ids[user],
                 c.EVENT_TIMESTAMP: pd.Timestamp(cut.as_of or 0, unit="us", tz="UTC").as_unit("us"),
                 c.ITEM_IDS: names[own[c.ITEM]].tolist(),
                 c.LAST_AT: own["last"].to_numpy(),
@@ -215,7 +217,7 @@ def test_priors_weigh_what_is_there_and_sum_to_one(scenario: str) -> None:
 
 def test_a_search_prior_prefers_vectors_to_words() -> None:
     blend = prior_of(SEARCH, ["lexical", "text"])
-    assert blend.table[1, VALUE] == pytest.approx(2 * blend.table[0, VALUE])
+    assert blend.table[1, VALUE] > 2 * blend.table[0, VALUE] > 0
 
 
 def test_two_cuts_are_learned_from_together(root: Path) -> None:
