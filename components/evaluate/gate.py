@@ -42,7 +42,8 @@ class Comparison(Config):
         told = f"NDCG@10 {self.difference:+.4f} [{self.low:+.4f}, {self.high:+.4f}] against {self.over}"
         if not self.judged:
             return f"{told}: reported, not judged ({self.note})."
-        return f"{told}: {'worse beyond doubt' if self.worse else 'not worse beyond doubt'}."
+        found = "worse beyond doubt" if self.worse else "better" if self.low > 0 else "cannot be told apart"
+        return f"{told}: {found}."
 
 
 def gate(comparisons: Sequence[Comparison], problems: Sequence[str], notes: Sequence[str] = ()) -> Verdict:

@@ -17,7 +17,7 @@ from serving.pool import Ranking
 from serving.queries import RECOMMEND
 from serving.states import UserStates
 
-BATCH = 512
+BATCH = 256
 FUSED = "fused"
 WORKERS = min(2, os.cpu_count() or 1)
 

@@ -154,7 +154,7 @@ def test_a_better_candidate_replaces_a_bad_champion(run: Run, tmp_path: Path) ->
     shutil.copytree(tmp_path / "good", good)
     verdict = judged(run, tmp_path / "store")["verdict"]
     assert verdict.passed
-    assert "not worse beyond doubt" in verdict.reasons[1]
+    assert verdict.reasons[1].endswith(": better.")
 
 
 def test_a_champion_trained_past_the_tests_start_is_reported_not_judged(run: Run, tmp_path: Path) -> None:
