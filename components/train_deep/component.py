@@ -1,0 +1,21 @@
+"""The door of train_deep for Kubeflow."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Model, Output
+
+from components.common.image import PIPELINE_IMAGE as IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def train_deep(
+    prepared: Input[Dataset], embeddings: Input[Model], effort: str, seed: int, members: Output[Model]
+) -> None:
+    """Train the deep member of every cut; see components.train_deep.run."""
+    from pathlib import Path
+
+    from components.common.stage import stage
+
+    with stage("train_deep"):
+        from components.train_deep.run import train_deep
+
+        train_deep(Path(prepared.path), Path(embeddings.path), Path(members.path), effort, seed)

@@ -1,0 +1,85 @@
+"""What the item tower knows of an item beside its id."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from components.common import columns as c
+from serving.arrays import Bools, Floats, Ints
+
+LEVELS = 4
+NONE = 0  # the token of what is absent or too rare to learn
+
+
+@dataclass(frozen=True)
+class ItemFeatures:
+    """Row i describes item i.
+
+    dense: (n_items, k) float32, the text's principal components and the normalised price. categories:
+    (n_items, LEVELS) int32 tokens, root first, 0 = none. brands: (n_items,) int32 tokens. known: (n_items,) has any.
+    """
+
+    dense: Floats
+    categories: Ints
+    brands: Ints
+    known: Bools
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Vocabulary sizes of categories and brands, the empty token included."""
+        return int(self.categories.max(initial=0)) + 1, int(self.brands.max(initial=0)) + 1
+
+
+def item_features(
+    items: pd.DataFrame, text: Floats, trained: Bools, text_size: int, min_token_items: int
+) -> ItemFeatures:
+    """Describe *items*; vocabularies and components are learned from *trained* items alone.
+
+    Args:
+        items: the catalogue.
+        text: (n_items, d) text embedding; all zeros where there is none.
+        trained: (n_items,) items with training events.
+        text_size: most principal components kept.
+        min_token_items: fewer trained items and a category or brand counts as none.
+    """
+    paths = [_prefixes(str(path)) for path in items[c.CATEGORY]]
+    categories = _tokens(paths, trained, min_token_items, LEVELS)
+    names = [[name] if name else [] for name in items[c.BRAND].astype(str)]
+    brands = _tokens(names, trained, min_token_items, 1)[:, 0]
+    price = items[c.PRICE_NORM].to_numpy(dtype=np.float32)[:, None]
+    dense = np.hstack([components(text, trained, text_size), price]).astype(np.float32)
+    known = (categories != NONE).any(axis=1) | (brands != NONE) | (dense != 0).any(axis=1)
+    return ItemFeatures(dense, categories, brands, known)
+
+
+def components(text: Floats, trained: Bools, size: int) -> Floats:
+    """(n_items, <= size) principal components of unit variance; zero rows stay zero, no text gives no columns."""
+    present: Bools = np.any(text, axis=1)
+    learned = np.flatnonzero(present & trained)
+    basis = text[learned if len(learned) else np.flatnonzero(present)]
+    if len(basis) < 2:
+        return np.zeros((len(text), 0), dtype=np.float32)
+    mean = basis.mean(axis=0, dtype=np.float64)
+    values, vectors = np.linalg.eigh(np.cov(basis, rowvar=False, dtype=np.float64).reshape(text.shape[1], -1))
+    kept = np.argsort(-values)[:size]
+    kept = kept[values[kept] > 1e-6 * values.max()]
+    projected = (text - mean) @ (vectors[:, kept] / np.sqrt(values[kept]))
+    return np.where(present[:, None], projected, 0).astype(np.float32)
+
+
+def _prefixes(path: str) -> list[str]:
+    parts = [part for part in path.split(c.CATEGORY_SEPARATOR) if part]
+    return [c.CATEGORY_SEPARATOR.join(parts[: level + 1]) for level in range(min(len(parts), LEVELS))]
+
+
+def _tokens(names: Sequence[Sequence[str]], trained: Bools, minimum: int, width: int) -> Ints:
+    counts = Counter(name for row in np.flatnonzero(trained).tolist() for name in names[row])
+    vocabulary = {name: 1 + i for i, name in enumerate(sorted(n for n, count in counts.items() if count >= minimum))}
+    tokens = np.full((len(names), width), NONE, dtype=np.int32)
+    for row, present in enumerate(names):
+        for column, name in enumerate(present):
+            tokens[row, column] = vocabulary.get(name, NONE)
+    return tokens

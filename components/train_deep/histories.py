@@ -1,0 +1,162 @@
+"""What was known of a user at any moment of the training events, in the form serving will see it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from components.common import columns as c
+from serving.arrays import PAD, Bools, Ints, Longs
+from serving.members.sequence import visit_ages
+
+NEVER = np.int32(np.iinfo(np.int32).max)
+
+
+@dataclass(frozen=True)
+class Entries:
+    """One row per distinct (user, visit, item), sorted so; the visits around it tell when it counts.
+
+    user, item, visit: (m,) int32. next_visit: (m,) the user's next visit with that item, NEVER if none. new: (m,)
+    the user's first meeting with the item. target: (m,) at least one event of a kind that counts as success.
+    starts: (n_users + 1,) where each user's entries begin.
+    """
+
+    user: Ints
+    item: Ints
+    visit: Ints
+    next_visit: Ints
+    new: Bools
+    target: Bools
+    starts: Longs
+
+    @classmethod
+    def from_events(cls, events: pd.DataFrame, target_events: tuple[str, ...], n_users: int) -> "Entries":
+        """Fold *events* (user, item, visit, event) into entries."""
+        keys = [c.USER, c.VISIT, c.ITEM]
+        marked = events[keys].assign(target=events[c.EVENT].isin(target_events).to_numpy())
+        table: pd.DataFrame = marked.groupby(keys, as_index=False, sort=True).agg({"target": "any"})
+        user, visit, item = (table[key].to_numpy(dtype=np.int32) for key in keys)
+        order = np.lexsort((visit, item, user))
+        same = (np.diff(user[order]) == 0) & (np.diff(item[order]) == 0)
+        next_visit = np.full(len(user), NEVER, dtype=np.int32)
+        next_visit[order[:-1][same]] = visit[order[1:][same]]
+        new = np.ones(len(user), dtype=bool)
+        new[order[1:][same]] = False
+        starts = np.searchsorted(user, np.arange(n_users + 1)).astype(np.int64)
+        return cls(user, item, visit, next_visit, new, table["target"].to_numpy(dtype=bool), starts)
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def before(self, borders: Ints) -> "Entries":
+        """The entries of visits before each user's border (n_users,)."""
+        kept = self.visit < borders[self.user]
+        starts = np.concatenate([[0], np.cumsum(kept)])[self.starts].astype(np.int64)
+        user, item, visit, later = (x[kept] for x in (self.user, self.item, self.visit, self.next_visit))
+        return Entries(user, item, visit, later, self.new[kept], self.target[kept], starts)
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Moments to learn from: just before visit `visit` of user `user`.
+
+    first: (p,) row of that visit's first entry; the targets of position i are targets[indptr[i]:indptr[i+1]].
+    """
+
+    user: Ints
+    visit: Ints
+    first: Longs
+    indptr: Longs
+    targets: Ints
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def take(self, rows: Longs) -> "Positions":
+        """The positions *rows*, in that order."""
+        sizes = np.diff(self.indptr)[rows]
+        indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        entries = np.repeat(self.indptr[:-1][rows] - indptr[:-1], sizes) + np.arange(indptr[-1])
+        return Positions(self.user[rows], self.visit[rows], self.first[rows], indptr, self.targets[entries])
+
+
+def positions(entries: Entries, only_new: bool, borders: Ints) -> tuple[Positions, Positions]:
+    """Every visit that has a target and a history before it, up to a border; and each user's border itself.
+
+    Args:
+        entries: the training entries.
+        only_new: targets are items the user meets for the first time.
+        borders: (n_users,) the visit from which on all that a user met is held out; NEVER holds out nothing.
+
+    Returns:
+        the positions before the borders, targets = what the visit holds; and one position a user at the border,
+        targets = all that comes from there on.
+    """
+    head = np.ones(len(entries), dtype=bool)
+    head[1:] = (np.diff(entries.user) != 0) | (np.diff(entries.visit) != 0)
+    heads = np.flatnonzero(head)
+    first = heads[np.cumsum(head) - 1]
+    held = entries.visit >= borders[entries.user]
+    at_border = np.full(len(borders), len(entries), dtype=np.int64)
+    np.minimum.at(at_border, entries.user[held], first[held])
+    first = np.where(held, at_border[entries.user], first)
+    chosen = entries.target & (entries.new | (not only_new)) & (first > entries.starts[entries.user])
+    rows = np.flatnonzero(chosen & ~held), np.flatnonzero(chosen & held)
+    return _grouped(entries, first, rows[0]), _grouped(entries, first, rows[1])
+
+
+def _grouped(entries: Entries, first: Longs, rows: Longs) -> Positions:
+    begin, counts = np.unique(first[rows], return_counts=True)
+    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Positions(entries.user[begin], entries.visit[begin], begin.astype(np.int64), indptr, entries.item[rows])
+
+
+def borders(entries: Entries, events: pd.DataFrame, since: int | None, share: float, most: int, seed: int) -> Ints:
+    """(n_users,) the visit at which each user's hold-out begins, NEVER for those that only train.
+
+    Args:
+        entries: the training entries, of *events*.
+        events: user, visit, timestamp.
+        since: µs; the hold-out of a chosen user is all from then on. None: the user's last visit.
+        share: of the users with anything to hold out, at most.
+        most: users, at most.
+        seed: of the choice.
+    """
+    n_users = len(entries.starts) - 1
+    late = events
+    if since is not None:
+        late = events[events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64").to_numpy() >= since]
+    of_user = late.groupby(c.USER)[c.VISIT].agg("max" if since is None else "min")
+    able = of_user[of_user.to_numpy() > 0]
+    chosen = np.random.default_rng(seed).permutation(len(able))[: min(most, int(share * len(able)))]
+    result = np.full(n_users, NEVER, dtype=np.int32)
+    result[able.index.to_numpy()[chosen]] = able.to_numpy()[chosen]
+    return result
+
+
+def states_before(entries: Entries, at: Positions, length: int) -> tuple[Ints, Ints]:
+    """The states serving would hold at each position: distinct items by last visit, oldest to newest.
+
+    Returns:
+        items and ages, both (p, length) int32, right-aligned, -1 = padding; ages as `UserStates.age`.
+    """
+    items = np.full((len(at), length), PAD, dtype=np.int32)
+    visits = np.full((len(at), length), PAD, dtype=np.int32)
+    left, width = np.arange(len(at)), 2 * length
+    while len(left):
+        window, inside = _window(entries, at, left, width)
+        valid = inside & (entries.next_visit[window] >= at.visit[left, None])
+        reached = at.first[left] - width <= entries.starts[at.user[left]]
+        done = reached | (valid.sum(axis=1) >= length)
+        slot = length - np.cumsum(valid[:, ::-1], axis=1)[:, ::-1]
+        row, column = np.nonzero(valid & (slot >= 0) & done[:, None])
+        items[left[row], slot[row, column]] = entries.item[window[row, column]]
+        visits[left[row], slot[row, column]] = entries.visit[window[row, column]]
+        left, width = left[~done], 2 * width
+    return items, visit_ages(visits)
+
+
+def _window(entries: Entries, at: Positions, rows: Longs, width: int) -> tuple[Longs, Bools]:
+    window = at.first[rows, None] - width + np.arange(width)
+    inside = window >= entries.starts[at.user[rows], None]
+    return np.maximum(window, 0), inside

@@ -1,0 +1,60 @@
+"""train_deep as files: a prepared shop and its text embedding in, one folder of members per training out."""
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from components.common.config import Effort
+from components.common.prepared import Cut, Prepared
+from components.common.stage import progress
+from components.train_deep.config import config_for
+from components.train_deep.export import export
+from components.train_deep.fit import fit, material
+from components.train_deep.histories import Entries
+from components.train_deep.initial import in_baskets
+from components.train_deep.train import Report
+from serving.arrays import Floats
+from serving.members.sequence import KIND
+
+TEXT_FILE = "text.npy"
+STAGE = "train_deep"
+
+
+def train_deep(prepared: Path, embeddings: Path, out: Path, effort: str, seed: int) -> None:
+    """Write out/<cut.members>/sequence/ for every training of the split; nothing where a cut has no events.
+
+    Args:
+        prepared: folder of the prepared shop.
+        embeddings: folder with text.npy (n_items, d); absent or all zeros where there is no text.
+        out: folder of members, made if absent.
+        effort: "fast" or "full".
+        seed: of every random choice.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    shop = Prepared.load(prepared)
+    text = text_embedding(embeddings, len(shop.items))
+    trainings = shop.split.trainings
+    for number, cut in enumerate(trainings):
+
+        def report(done: int, total: int, before: int = number) -> None:
+            progress(STAGE, before * total + done, len(trainings) * total)
+
+        train_cut(shop, cut, text, cast(Effort, effort), seed, out / cut.members / KIND, report)
+
+
+def train_cut(shop: Prepared, cut: Cut, text: Floats, effort: Effort, seed: int, folder: Path, report: Report) -> None:
+    """Train on one cut and write the member's folder, unless the cut has nothing to learn from."""
+    entries = Entries.from_events(shop.train(cut), shop.split.target_events, len(shop.users))
+    config = config_for(effort, seed, in_baskets(entries))
+    learned = material(shop, cut, entries, text, config)
+    if len(learned.positions):
+        export(fit(learned, config, report), learned.known, config, folder)
+
+
+def text_embedding(folder: Path, n_items: int) -> Floats:
+    """(n_items, d) float32; one column of zeros where the shop has no text embedding."""
+    path = folder / TEXT_FILE
+    if not path.is_file():
+        return np.zeros((n_items, 1), dtype=np.float32)
+    return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
