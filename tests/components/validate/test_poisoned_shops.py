@@ -49,6 +49,18 @@ EXPECTED: dict[str, tuple[str, str, int | None]] = {
     "items_csv_not_utf8": ("items", "", 0),
     "items_csv_ragged": ("items", "", 0),
 }
+DOCUMENTED = (
+    "items_missing_title",
+    "items_duplicate_id",
+    "items_blank_title",
+    "items_negative_price",
+    "items_nan_price",
+    "items_price_as_text",
+    "events_unparsable_time",
+    "events_zero_rows",
+    "shop_yaml_typo",
+)
+DOCUMENT = Path(__file__).parents[3] / "docs" / "bring-your-own-data.md"
 SETTINGS = ("items_in_two_files", "shop_yaml_typo")
 
 
@@ -78,6 +90,13 @@ def test_spoilt_tables_are_refused(name: str, shop_copy: Path, tmp_path: Path) -
     assert caught.value.exit_code == 2
     assert re.search(r"first: .+Expected .+\. [A-Z].+\.$", str(caught.value), re.DOTALL), str(caught.value)
     assert not (tmp_path / "checked").exists()
+    assert_documented(name, str(caught.value))
+
+
+def assert_documented(name: str, message: str) -> None:
+    """The examples in the documentation are what a run really says."""
+    if name in DOCUMENTED:
+        assert message in DOCUMENT.read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -87,6 +106,7 @@ def test_spoilt_settings_are_refused(name: str, shop_copy: Path, tmp_path: Path)
         run(shop_copy, tmp_path)
     assert caught.value.exit_code == 2
     assert not (tmp_path / "tables").exists()
+    assert_documented(name, str(caught.value).replace(str(shop_copy), "my-shop"))
 
 
 def test_the_first_offender_is_named_by_row_and_value(shop_copy: Path, tmp_path: Path) -> None:
