@@ -93,7 +93,8 @@ class TextEncoder:
             if progress is not None:
                 progress(done, len(distinct))
         row_of = {text: row for row, text in enumerate(distinct)}
-        return vectors[[row_of[text] for text in texts]]
+        answer: Floats = vectors[[row_of[text] for text in texts]]
+        return answer
 
     def encode_queries(self, texts: Sequence[str]) -> Floats:
         """Vectors of queries, each encoded alone and remembered: a row does not depend on the others.
@@ -107,7 +108,7 @@ class TextEncoder:
         return rows
 
     def _encode_alone(self, text: str) -> Floats:
-        vector = self._run([self._tokenizer.encode(text).ids])[0]
+        vector: Floats = self._run([self._tokenizer.encode(text).ids])[0]
         vector.flags.writeable = False
         return vector
 

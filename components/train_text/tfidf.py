@@ -27,6 +27,7 @@ class TfidfConfig(Config):
     most_terms: int = 50_000  # the most frequent are kept
     half_lives: tuple[float, ...] = (2.0, 8.0, 60.0)  # visits; one is chosen on held-out training events
     prior_powers: tuple[float, ...] = (0.1, 0.3, 1.0, 1.3)  # of popularity, likewise
+    strongest_stale_prior: float = 0.3  # where timestamps give no recency, popularity is old: trust it no further
     count_power: float = 0.5
 
 
@@ -81,10 +82,11 @@ def _distinct(rows: sparse.csr_matrix) -> tuple[list[int], Ints]:
     return first, of_row
 
 
-def choose(member: Tfidf, held: Holdout, config: TfidfConfig) -> tuple[float, float]:
+def choose(member: Tfidf, held: Holdout, config: TfidfConfig, clock: bool) -> tuple[float, float]:
     """The power of popularity, then the half-life, that rank the hold-out best; the first of equals."""
+    allowed = [power for power in config.prior_powers if clock or power <= config.strongest_stale_prior]
     middle = config.half_lives[len(config.half_lives) // 2]
-    powers = {power: _quality(member, held, middle, power) for power in config.prior_powers}
+    powers = {power: _quality(member, held, middle, power) for power in allowed}
     power = max(powers, key=lambda value: powers[value])
     lives = {
         life: powers[power] if life == middle else _quality(member, held, life, power) for life in config.half_lives
@@ -125,7 +127,7 @@ def train_tfidf(prepared: Prepared, cut: Cut, out: Path, seed: int = 0, config: 
         member = Tfidf(
             {term: row for row, term in enumerate(terms)}, idf, rows, document_of, popular, 1.0, config.count_power
         )
-        half_life, power = choose(member, held, config)
+        half_life, power = choose(member, held, config, has_clock(prepared))
     _write(out, terms, {"idf": idf, "document_of": document_of, "prior": prior(popular, power)}, rows)
     chosen = {"half_life": half_life, "prior_power": power, "count_power": config.count_power}
     write_json(out / MEMBER_FILE, {"kind": "tfidf", **chosen})

@@ -29,7 +29,7 @@ def test_pairs_hold_the_decayed_past_by_hand() -> None:
     events = pd.DataFrame(rows, columns=[c.USER, c.VISIT, c.ITEM])
     drawn = pairs(events, 3, half_life=1.0, seed=0)
     assert drawn.targets.tolist() == [1, 2]
-    np.testing.assert_allclose(drawn.histories.toarray(), [[1, 0, 0], [1 / 3, 2 / 3, 0]], rtol=1e-6)
+    np.testing.assert_allclose(drawn.histories.toarray(), np.array([[3, 0, 0], [1, 2, 0]]) / 3, rtol=1e-6)
 
 
 def test_one_user_with_one_visit_gives_no_pairs() -> None:

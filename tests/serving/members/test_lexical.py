@@ -26,7 +26,8 @@ class TestLexical(MemberContract):
         return Queries(SEARCH, states, tuple(_text(user) for user in states.user_ids))
 
     def right_answers(self, prepared: Prepared, cut: Cut, users: Ints) -> Bools:
-        return group_of(users)[:, None] == group_of(np.arange(COLD + 1))[None, :]
+        right: Bools = group_of(users)[:, None] == group_of(np.arange(COLD + 1))[None, :]
+        return right
 
 
 def _text(user: str) -> str:

@@ -42,7 +42,8 @@ class TestSubstitutes(MemberContract):
         return Queries(SIMILAR, states)
 
     def right_answers(self, prepared: Prepared, cut: Cut, users: Ints) -> Bools:
-        return group_of(users)[:, None] == group_of(np.arange(COLD + 1))[None, :]
+        right: Bools = group_of(users)[:, None] == group_of(np.arange(COLD + 1))[None, :]
+        return right
 
 
 def test_evidence_of_a_basket_adds_up() -> None:
