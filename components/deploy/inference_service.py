@@ -8,6 +8,7 @@ from components.common.config import Config
 from components.common.image import SERVING_IMAGE
 from serving.live import MODEL_NAME
 
+LABEL = r"^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$"  # RFC 1123, with room for what KServe appends
 UID = 10001  # infra/images: the serving image's user
 PORT = 8080
 MODELS, STORE, SCRATCH = "/mnt/models", "/mnt/store", "/tmp"
@@ -16,8 +17,8 @@ MODELS, STORE, SCRATCH = "/mnt/models", "/mnt/store", "/tmp"
 class ServiceSettings(Config):
     """What a cluster decides about the service."""
 
-    name: str = Field(default="cuvee", pattern=r"[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?", description="RFC 1123 name")
-    namespace: str = Field(default="cuvee", pattern=r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", description="RFC 1123 name")
+    name: str = Field(default="cuvee", pattern=LABEL, description="the service's name")
+    namespace: str = Field(default="cuvee", pattern=LABEL, description="where it lives")
     image: str = Field(default=SERVING_IMAGE, description="the serving image")
     storage_uri: str = Field(
         default="pvc://cuvee-store/releases/{digest}", description="{digest} becomes the release's"
