@@ -27,6 +27,13 @@ class Watcher:
             console=self.console, transient=True,
         )  # fmt: skip
         self._task: TaskID | None = None
+        self._show = {
+            "start": self._on_start,
+            "progress": self._on_progress,
+            "note": self._on_note,
+            "end": self._on_end,
+            "error": self._on_error,
+        }
 
     def say(self, text: str) -> None:
         """Print one line."""
@@ -49,7 +56,9 @@ class Watcher:
     def _read(self, lines: list[str]) -> None:
         for line in lines:
             fact = json.loads(line)
-            getattr(self, f"_on_{fact['kind']}")(fact)
+            show = self._show.get(fact["kind"])  # facts of other kinds are for the log only
+            if show:
+                show(fact)
 
     def _on_start(self, fact: dict[str, Any]) -> None:
         self._task = self._bar.add_task(fact["stage"], total=None)
