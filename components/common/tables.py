@@ -190,6 +190,7 @@ def _convert(table: str, column: Column, cells: pd.Series, text: bool) -> pd.Ser
     converted, bad = convert(cells, column.kind, text)
     if bad.any():
         first = int(np.argmax(bad))
-        offender = row_text(first, cells.iloc[first])
+        cell = cells.iloc[first]
+        offender = row_text(first, type(cell).__name__ if column.name == c.USER_ID else cell)  # ids stay out of logs
         raise DataError(table, column.name, int(bad.sum()), offender, EXPECTED[column.kind], REMEDY[column.kind])
     return converted

@@ -74,6 +74,12 @@ def test_a_wrong_type_names_its_first_row(column: str, cells: list[Any], offende
     assert (caught.value.table, caught.value.column, caught.value.offender) == ("items", column, offender)
 
 
+def test_a_user_id_of_the_wrong_type_is_not_quoted() -> None:
+    with pytest.raises(DataError, match="first: \"row 1: 'bytes'\"") as caught:
+        canonical("users", pd.DataFrame({"user_id": [b"jane@example.org"]}))
+    assert "jane" not in str(caught.value)
+
+
 def test_a_csv_price_that_is_no_number_is_refused_but_nan_is_left_to_validation() -> None:
     assert canonical("items", items(price=["NaN", "1"]), text=True)["price"].isna().tolist() == [True, False]
     with pytest.raises(DataError, match="row 2: '1,50'"):
