@@ -104,14 +104,20 @@ class Live:
         """Answer parsed instances, whose user ids are pseudonyms.
 
         Raises:
-            RequestError: weights for a member that this release does not have.
+            RequestError: a scenario or a member that this release does not have.
         """
-        members = self.engine.members
         for instance in instances:
-            unknown = sorted(instance.weights.keys() - members.keys())
-            if unknown:
-                raise RequestError(f"weights: no member {unknown[0][:64]!r}; members: {', '.join(members)}")
+            self._check(instance)
         return self.engine.answer(instances, self.features, self.as_of)
+
+    def _check(self, instance: Instance) -> None:
+        engine = self.engine
+        task = engine.task(instance.scenario, instance.context.get("new_only"))
+        if engine.fusion is None or task not in engine.fusion.tasks:
+            raise RequestError(f"scenario '{instance.scenario}' is not served by this release")
+        unknown = sorted(instance.weights.keys() - engine.members.keys())
+        if unknown:
+            raise RequestError(f"weights: no member {unknown[0][:64]!r}; members: {', '.join(engine.members)}")
 
 
 class Follower(threading.Thread):

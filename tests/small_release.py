@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def planted_prepared(folder: Path, seed: int = 0) -> Prepared:
     return prepared
 
 
-def small_release(root: Path, lead: float = 1.0, seed: int = 0) -> Path:
+def small_release(root: Path, lead: float = 1.0, seed: int = 0, tasks: Collection[str] = tuple(TASKS)) -> Path:
     """Train, blend by hand (*lead* weighs the members that know the question) and package; returns the release."""
     prepared = planted_prepared(root / "prepared", seed)
     cut = prepared.split.test
@@ -52,16 +53,17 @@ def small_release(root: Path, lead: float = 1.0, seed: int = 0) -> Path:
     item_knn.write(item_knn.train(states, n_items), folder / "item_knn")
     train_lexical(prepared.items, folder / "lexical")
     (root / "fusion").mkdir()
-    fusion(lead).save(root / "fusion" / "fusion.json")
+    fusion(lead, tasks).save(root / "fusion" / "fusion.json")
     write_json(root / "fusion" / "fit_report.json", {"effort": "fast"})
     package(root / "prepared", root / "embeddings", root / "fusion", [root / "members"], root / "release")
     return root / "release"
 
 
-def fusion(lead: float) -> Fusion:
-    """Value of the first member of each task times *lead*, and a tenth of popularity's."""
+def fusion(lead: float, wanted: Collection[str]) -> Fusion:
+    """For the tasks *wanted*: value of the first member of each task times *lead*, and a tenth of popularity's."""
     tasks = {}
-    for task, (first, second) in TASKS.items():
+    for task in wanted:
+        first, second = TASKS[task]
         rows = {first: lead, second: 0.1}
         weights = tuple((rows.get(name, 0.0), *[0.0] * (len(FEATURES) - 1)) for name in MEMBERS)
         blend = Blend(kind="least_squares", members=MEMBERS, weights=weights)

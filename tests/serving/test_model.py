@@ -257,6 +257,14 @@ def test_answers_hold_no_numbers_that_json_lacks(model: CuveeModel) -> None:
     assert json.loads(orjson.dumps(prediction)) == prediction
 
 
+def test_a_scenario_the_release_has_no_blend_for_is_a_request_error(tmp_path: Path) -> None:
+    live = Live.load(small_release(tmp_path, tasks=("search", "similar")), tmp_path, "now")
+    assert live.answer([parse({"scenario": "search", "query": "coffee"})])[0]["items"]
+    for asked in ({"scenario": "recommend"}, {"scenario": "bundle", "item_ids": ["i00"]}):
+        with pytest.raises(RequestError, match="not served by this release"):
+            live.answer([parse(asked)])
+
+
 def test_an_unknown_item_is_said(model: CuveeModel) -> None:
     prediction = predict(model, {"instances": [{"scenario": "similar", "item_id": "no such item"}]})["predictions"][0]
     assert prediction["degraded"] == ["unknown_item"]

@@ -89,13 +89,13 @@ def test_the_component_runs_in_the_local_runner(other_release: Path, own_store: 
 
     from components.deploy.component import deploy as component
 
-    @dsl.pipeline(name="only-deploy")
     def only_deploy(uri: str, store: str) -> str:
         release = dsl.importer(artifact_uri=uri, artifact_class=dsl.Model)
-        return component(release=release.output, store=store).outputs["Output"]
+        digest: str = component(release=release.output, store=store).outputs["Output"]
+        return digest
 
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "root"))
-    task = only_deploy(uri=str(other_release), store=str(own_store))
+    task = dsl.pipeline(name="only-deploy")(only_deploy)(uri=str(other_release), store=str(own_store))
     published = champion(own_store)
     assert published is not None
     assert task.outputs["Output"] == published.name == verify(other_release).release
