@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from pydantic import BaseModel
 
 from components.common import columns as c
 from components.common.errors import ReleaseError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 STORE_FILE = "feature_store.yaml"
 LISTS = (c.ITEM_IDS, c.LAST_AT, c.FIRST_AT, c.COUNTS)
 DAY = 86_400_000_000  # microseconds
-FOUND = 2  # feast.protos FieldStatus.PRESENT; read as a number so that this module loads without Feast
+FOUND = 1  # feast.protos FieldStatus.PRESENT, as a number so that this module loads without Feast
 
 
 class StatePort(Protocol):
@@ -69,7 +70,7 @@ class OnlineStates:
     """
 
     def __init__(self, store: Path, catalogue: Catalogue, max_age_days: float | None = None) -> None:
-        self._feast = open_store(store)
+        self._feast = open_store(store, online_only=True)
         self._service = self._feast.get_feature_service(USER_SERVICE)
         self._catalogue = catalogue
         self._max_age = np.inf if max_age_days is None else max_age_days * DAY
@@ -99,7 +100,13 @@ class OnlineStates:
         return [_online_row(columns, place) for place in range(len(asked))]
 
 
-def open_store(store: Path) -> "FeatureStore":
+class NoOfflineStoreConfig(BaseModel):
+    """What Feast is told of an offline store where only online rows are read: DuckDB is then never imported."""
+
+    type: str
+
+
+def open_store(store: Path, online_only: bool = False) -> "FeatureStore":
     """Open the Feast store in the folder *store* by its feature_store.yaml, where ${CUVEE_STORE} is the folder.
 
     Raises:
@@ -113,7 +120,10 @@ def open_store(store: Path) -> "FeatureStore":
             f"{store}: no {STORE_FILE}; expected a store that a run materialised. Run `cuvee run` first."
         )
     text = string.Template(path.read_text(encoding="utf-8")).safe_substitute(CUVEE_STORE=str(store.resolve()))
-    return FeatureStore(config=RepoConfig(repo_path=store.resolve(), **yaml.safe_load(text)))
+    config = yaml.safe_load(text)
+    if online_only:
+        config["offline_store"] = {"type": f"{__name__}.NoOfflineStore"}  # Feast appends "Config" to the name
+    return FeatureStore(config=RepoConfig(repo_path=store.resolve(), **config))
 
 
 def _online_row(columns: Mapping[str, Any], place: int) -> Mapping[str, Any] | None:

@@ -76,7 +76,7 @@ def _pairs(
     start = np.flatnonzero(new_pair)
     counts: Floats = np.add.reduceat(heaviest, np.searchsorted(visit, start)).astype(np.float32)
     last: Longs = time[np.append(start[1:], len(time)) - 1]
-    users: Longs = pair[start] // n_items
+    users: Longs = np.asarray(pair[start] // n_items, dtype=np.int64)
     first: Longs = time[start]
     return users, pair[start] - users * n_items, last, first, counts
 
