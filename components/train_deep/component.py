@@ -3,10 +3,10 @@
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Model, Output
 
-from components.common.image import PIPELINE_IMAGE as IMAGE
+from components.common.image import PIPELINE_IMAGE
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
 def train_deep(
     prepared: Input[Dataset], embeddings: Input[Model], effort: str, seed: int, members: Output[Model]
 ) -> None:

@@ -10,6 +10,7 @@ from components.train_deep.histories import Entries
 from serving.arrays import Floats
 
 REACH = 5  # visits apart, at most, for two items to count as neighbours
+LONGEST = 3.0  # times the mean length: rare items that stand apart get factors of their own, far longer
 BASKET = 1.5  # mean items a visit from which on the order of items says nothing
 OVERSAMPLING, ITERATIONS = 16, 5
 
@@ -22,7 +23,7 @@ def log_popularity(entries: Entries, n_items: int) -> Floats:
 
 
 def starting_ids(entries: Entries, n_items: int, config: DeepConfig) -> Floats:
-    """(n_items, d) id embeddings to start from, of mean length 1; zero for items without entries.
+    """(n_items, d) id embeddings to start from, near length 1, at most LONGEST; zero for items without entries.
 
     Neighbours in time where items come one by one, whole histories where they come in baskets.
     """
@@ -34,7 +35,9 @@ def starting_ids(entries: Entries, n_items: int, config: DeepConfig) -> Floats:
     lengths = np.linalg.norm(vectors, axis=1)
     if not lengths.any():
         return vectors
-    return np.asarray(vectors / lengths[lengths > 0].mean(), dtype=np.float32)
+    unit = lengths[lengths > 0].mean()
+    shrink = np.minimum(1, LONGEST * unit / np.maximum(lengths, 1e-9)) / unit
+    return np.asarray(vectors * shrink[:, None], dtype=np.float32)
 
 
 def in_baskets(entries: Entries) -> bool:

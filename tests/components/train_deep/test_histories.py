@@ -16,7 +16,8 @@ def events(rows: list[tuple[int, int, int]]) -> pd.DataFrame:
     """Rows (user, visit, item), one visit a day."""
     frame = pd.DataFrame(rows, columns=[c.USER, c.VISIT, c.ITEM]).astype("int32")
     at = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(frame[c.VISIT], unit="D")
-    return frame.assign(**{c.EVENT: "purchase", c.TIMESTAMP: at.astype("datetime64[us, UTC]")})
+    frame[c.EVENT], frame[c.TIMESTAMP] = "purchase", at.astype("datetime64[us, UTC]")
+    return frame
 
 
 BOUGHT = events([(0, 0, 5), (0, 0, 3), (0, 1, 4), (0, 2, 5), (0, 2, 6), (0, 3, 7), (1, 0, 1), (1, 1, 1)])
@@ -37,11 +38,6 @@ def test_targets_may_repeat_where_the_task_says_so() -> None:
     entries = Entries.from_events(BOUGHT, ("purchase",), 2)
     at, _ = positions(entries, False, FREE)
     assert [part.tolist() for part in np.split(at.targets, at.indptr[1:-1])] == [[4], [5, 6], [7], [1]]
-        [4],
-        [5, 6],
-        [7],
-        [1],
-    ]
 
 
 def test_only_target_events_are_targets() -> None:
