@@ -194,5 +194,6 @@ def test_killed_at_any_step_current_is_absent_or_complete(
 
 def _served(store: Path) -> str | None:
     served = champion(store)
-    assert served is None or verify(served).release == served.name
+    assert all(verify(store / RELEASES / digest).release == digest for digest in history(store))
+    assert served is None or served.name in history(store)
     return served.name if served else None
