@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from member_contract import DAY, START, planted_shop
-from small_release import fusion
 
 from components.common import columns as c
 from components.common.files import write_json
@@ -16,8 +15,11 @@ from components.train_cf.histories import clock_of, training_states
 from components.train_cf.item_knn import ItemKnnConfig, ItemKnnTrainer
 from components.train_cf.popularity import PopularityConfig, PopularityTrainer
 from components.train_text.lexical import train_lexical
+from serving.blend import FEATURES, Blend, Fusion, TaskFusion
 from serving.members.history import HistoryWeights
 
+MEMBERS = ("item_knn", "lexical", "popularity")
+LEAD = dict.fromkeys(("discovery", "next_basket", "similar", "bundle"), "item_knn") | {"search": "lexical"}
 VISIT_4, VISIT_6 = (START + (visit * 14 - 1) * DAY for visit in (4, 6))
 
 
@@ -37,6 +39,17 @@ class Run:
         prepared, embeddings, blends = (self.root / name for name in ("prepared", "embeddings", "fusion"))
         package(prepared, embeddings, blends, [self.root / "members"], self.root / "release")
         return self.root / "release"
+
+
+def fusion(lead: float) -> Fusion:
+    """For each task the calibrated value of the member that knows the question times *lead*, and some popularity."""
+    tasks = {}
+    for task, leader in LEAD.items():
+        own = {leader: lead, "popularity": 0.1}
+        weights = tuple((own.get(name, 0.0), *[0.0] * (len(FEATURES) - 1)) for name in MEMBERS)
+        blend = Blend(kind="least_squares", members=MEMBERS, weights=weights)
+        tasks[task] = TaskFusion(chosen="least_squares", methods={"least_squares": blend})
+    return Fusion(tasks=tasks)
 
 
 def make_run(root: Path, shop: Prepared) -> Run:

@@ -1,0 +1,59 @@
+"""The parts of judging that a perfect planted answer cannot tell apart."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluated_run import Run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.common import columns as c
+from components.common.ranking import discounts
+from components.evaluate.judge import _eligible, _pool_auc
+from components.evaluate.judged_search import JudgedQueries, judge_search
+from components.evaluate.metrics import auc
+from components.evaluate.relevance import Relevance
+from serving.engine import Engine
+from serving.pool import Ranking
+
+N, ITEMS = 4, 9
+
+
+@given(seed=st.integers(0, 10_000), recalled=st.integers(1, ITEMS))
+def test_the_auc_of_a_pool_is_that_of_the_catalogue_with_the_rest_unscored(seed: int, recalled: int) -> None:
+    draw = np.random.default_rng(seed)
+    rows, items = np.nonzero(draw.random((N, ITEMS)) < 0.4)
+    truth = Relevance(np.arange(N), rows, items.astype(np.int32), ITEMS)
+    full = np.full((N, ITEMS), np.nan, np.float32)
+    full[:, 0] = -np.inf  # may not be shown
+    ranked = np.full((N, recalled), -1, np.int32)
+    scores = np.full((N, recalled), -np.inf, np.float32)
+    for row in range(N):
+        chosen = draw.permutation(np.arange(1, ITEMS))[: min(recalled, int(draw.integers(1, ITEMS)))]
+        values = np.sort(draw.integers(0, 4, len(chosen)))[::-1].astype(np.float32)
+        ranked[row, : len(chosen)], scores[row, : len(chosen)] = chosen, values
+        full[row, chosen] = values
+    ranking = Ranking(ranked, scores, np.empty((N, recalled, 0), np.float32), ())
+    found = _pool_auc(ranking, truth, _eligible(full, truth))
+    np.testing.assert_allclose(found, auc(full, rows, items.astype(np.int32)), atol=1e-12)
+
+
+def test_grades_weigh_what_is_found(run: Run) -> None:
+    engine = Engine.load(run.root / "release")
+    # the words match group 2 (rows 2, 5) and not group 0: the grade-1 match comes before the grade-3 stranger
+    table = pd.DataFrame(
+        [("violin strings", "i02", 1), ("violin strings", "i00", 3)], columns=[c.QUERY, c.ITEM_ID, c.GRADE]
+    )
+    found = judge_search(engine, JudgedQueries.of(table, engine.catalogue), run.root / "fusion")
+    second = discounts(2)[1]
+    expected = (1 + 7 * second) / (7 + 1 * second)
+    assert found.lexical == pytest.approx([expected])
+
+
+def test_of_repeated_judgements_the_highest_counts_and_unknown_items_are_left_out(run: Run) -> None:
+    engine = Engine.load(run.root / "release")
+    rows = [("q", "i03", 1), ("q", "i03", 2), ("q", "i01", 0), ("q", "?", 3), ("nothing", "i00", 0)]
+    judged = JudgedQueries.of(pd.DataFrame(rows, columns=[c.QUERY, c.ITEM_ID, c.GRADE]), engine.catalogue)
+    assert judged.texts == ("q",)
+    assert judged.items.tolist() == [[1, 3]]
+    assert judged.grades.tolist() == [[0, 2]]
