@@ -11,6 +11,7 @@ from serving.members.history import Clock
 from serving.states import UserStates
 
 DAY = 86_400_000_000
+WINDOW_DAYS = 28.0  # where neither the cut nor the shop says
 
 
 def microseconds(events: pd.DataFrame) -> Longs:
@@ -27,6 +28,13 @@ def clock_of(prepared: Prepared) -> Clock:
 def now_of(prepared: Prepared, cut: Cut) -> int:
     """The moment the members of *cut* are trained for, in µs."""
     return prepared.split.last_event if cut.as_of is None else cut.as_of
+
+
+def window_of(prepared: Prepared, cut: Cut) -> int:
+    """Length of what a cut asks for, in µs."""
+    if cut.as_of is not None and cut.until is not None:
+        return cut.until - cut.as_of
+    return int((prepared.shop.window_days or WINDOW_DAYS) * DAY)
 
 
 def visit_items(events: pd.DataFrame, shop: ShopConfig) -> pd.DataFrame:
@@ -47,7 +55,7 @@ def visit_items(events: pd.DataFrame, shop: ShopConfig) -> pd.DataFrame:
     return frame.drop_duplicates([c.USER, c.VISIT, c.ITEM], keep="last").reset_index(drop=True)
 
 
-def states_of(visits: pd.DataFrame, users: Longs, as_of: int) -> UserStates:
+def states_of(visits: pd.DataFrame, users: Longs, as_of: int | Longs) -> UserStates:
     """States of *users* (sorted codes) from the rows of `visit_items`; entries as UserStates orders them."""
     own = visits[np.isin(visits[c.USER].to_numpy(), users)]
     grouped = own.groupby([c.USER, c.ITEM], sort=True)

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from member_contract import planted_shop
+
+from components.common import columns as c
+from components.common.config import Config
+from components.train_cf import tuning
+from components.train_cf.histories import clock_of, microseconds
+from components.train_cf.tuning import hold_out, search
+from serving.arrays import Floats
+from serving.members.popularity import Popularity
+from serving.queries import Queries
+
+
+class Numbers(Config):
+    a: int = 0
+    b: int = 0
+
+
+def test_search_climbs_field_by_field() -> None:
+    best = search(lambda n: -((n.a - 2) ** 2) - (n.b - 1) ** 2, Numbers(), {"a": (1, 2, 3), "b": (1, 5)}, trials=50)
+    assert best == Numbers(a=2, b=1)
+
+
+def test_search_keeps_to_its_trials_and_to_the_start_on_ties() -> None:
+    asked: list[Numbers] = []
+
+    def same(numbers: Numbers) -> float:
+        asked.append(numbers)
+        return 0.0
+
+    assert search(same, Numbers(), {"a": (1, 2, 3), "b": (4, 5)}, trials=4) == Numbers()
+    assert len(asked) == 4
+    assert asked[0] == Numbers()
+
+
+@pytest.mark.parametrize("protocol", ["temporal", "leave-one-out"])
+def test_the_hold_out_is_inside_the_training_events(protocol: str) -> None:
+    prepared = planted_shop(protocol=protocol)
+    cut = prepared.split.fits[0]
+    train = prepared.train(cut)
+    held = hold_out(prepared, cut, "fast", seed=3)
+    assert held.visits["at"].max() < microseconds(train).max()
+    trained = set(zip(train[c.USER], train[c.ITEM], strict=True))
+    learned = set(zip(held.visits[c.USER], held.visits[c.ITEM], strict=True))
+    users = np.unique(held.visits[c.USER].to_numpy())
+    rows, items = held.relevant.nonzero()
+    assert len(held.states) == len(users) > 0
+    assert {(users[row], item) for row, item in zip(rows, items, strict=True)} <= trained - learned
+
+
+def test_the_leave_one_out_sample_is_bounded_and_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "USERS", {"fast": 10, "full": 20})
+    prepared = planted_shop(protocol="leave-one-out")
+    one, two, other = (hold_out(prepared, prepared.split.fits[0], "fast", seed) for seed in (1, 1, 2))
+    assert len(one.states) == 10
+    assert not one.judges
+    assert (one.relevant != two.relevant).nnz == 0
+    assert (one.relevant != other.relevant).nnz > 0
+
+
+def test_the_right_answer_scores_one_and_the_seen_do_not_count() -> None:
+    prepared = planted_shop()
+    held = hold_out(prepared, prepared.split.fits[0], "fast", seed=0)
+
+    class Oracle(Popularity):
+        def score_all(self, queries: Queries) -> Floats:
+            scores = held.relevant.toarray() * 2
+            scores[queries.states.row_of, queries.states.items] = 9
+            return scores.astype(np.float32)
+
+    assert held.score(Oracle(np.zeros(16, np.float32))) == pytest.approx(1.0)
+    assert held.score(Popularity(np.zeros(16, np.float32))) < 1.0
+
+
+def test_clock_of_the_shop() -> None:
+    assert clock_of(planted_shop()) == "days"
+    assert clock_of(planted_shop(protocol="leave-one-out")) == "visits"
