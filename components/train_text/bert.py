@@ -52,7 +52,10 @@ def load_bert(source: str = DEFAULT_PACKAGE) -> LastHidden:
     """The model of *source* with its weights, in evaluation mode; nothing is fetched, nothing is unpickled."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     from transformers import AutoModel
+    from transformers.utils import logging
 
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     bert = AutoModel.from_pretrained(
         locate(source),
         local_files_only=True,

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from scipy import sparse
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
@@ -75,7 +76,8 @@ class Text(Member):
     def interests(self, states: UserStates) -> Floats:
         """(n, p) decayed mean of each user's projected items, of length one; zeros without history."""
         weights = interest_weights(states, self.half_life, self.count_power)
-        return unit(np.asarray(states.matrix(weights, len(self.document_of)) @ self.raw[self.document_of]))
+        held = (weights, self.document_of[states.items], states.indptr)
+        return unit(np.asarray(sparse.csr_matrix(held, shape=(len(states), len(self.raw))) @ self.raw))
 
     def _asked(self, queries: Queries) -> Floats:
         if queries.text_vectors is None:

@@ -74,10 +74,10 @@ class Tfidf(Member):
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) values in [0, 1]; NaN = not scored."""
         profiles = self._asked(queries) if queries.scenario == SEARCH else self._profiles(queries.states)
-        length = np.sqrt(np.asarray(profiles.multiply(profiles).sum(axis=1)).ravel())
+        row_of = np.repeat(np.arange(len(queries)), np.diff(profiles.indptr))
+        length = np.sqrt(np.bincount(row_of, profiles.data**2, minlength=len(queries))).astype(np.float32)
+        profiles.data /= np.maximum(length, 1e-12)[row_of]
         scores = (profiles @ self.by_term).toarray()
-        with np.errstate(invalid="ignore", divide="ignore"):
-            scores *= (1 / length).astype(np.float32)[:, None]
         scores[length == 0] = np.nan
         scores[:, self.silent] = np.nan
         gathered: Floats = scores[:, self.document_of]
