@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.common.ranking import ndcg_at
-from components.fuse.fit import Options, choose, fit_task, fold_of
+from components.fuse.fit import Options, _cross_fit, choose, fit_task, fold_of
 from components.fuse.lists import FitSet, Lists
 from components.fuse.methods import FREE, prior, single
 from components.fuse.voting import borda, majority, reciprocal_rank
@@ -143,6 +143,19 @@ def test_a_group_is_never_divided_between_folds(groups: list[int], folds: int, s
     assert all(len(home) == 1 for home in homes.values())
     sizes = [sum(home == {fold} for home in homes.values()) for fold in range(folds)]
     assert max(sizes) - min(sizes) <= 1
+
+
+def test_no_method_learns_from_the_lists_it_is_judged_on() -> None:
+    fit, learned_from = shop((1.0, 1.0, 1.0), n=30), []
+
+    def remember(lists: Lists) -> Blend:
+        learned_from.append(set(lists.groups.tolist()))
+        return reciprocal_rank(lists.members)
+
+    folds = fold_of([fit.groups], 3, 0)
+    judged = _cross_fit([fit], folds, Lists.of([fit], 10**6, 0), {"remember": remember}, {}, Options(folds=3))
+    assert [set(range(30)) - seen for seen in learned_from] == [set(np.flatnonzero(folds[0] == f)) for f in range(3)]
+    assert not np.isnan(judged["remember"]).any()
 
 
 def test_the_simplest_within_one_standard_error_is_chosen() -> None:
