@@ -16,6 +16,7 @@ from components.common.errors import ReleaseError
 from components.common.services import USER_SERVICE
 from serving.arrays import PAD, Floats, Longs
 from serving.catalogue import Catalogue
+from serving.light import light_imports
 from serving.states import UserStates
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def open_store(store: Path, online_only: bool = False) -> "FeatureStore":
     Raises:
         ReleaseError: the folder has no feature store.
     """
-    from feast import FeatureStore, RepoConfig
+    with light_imports():
+        from feast import FeatureStore, RepoConfig
 
     path = store / STORE_FILE
     if not path.exists():

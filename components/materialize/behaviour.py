@@ -77,7 +77,7 @@ def _pairs(
     counts: Floats = np.add.reduceat(heaviest, np.searchsorted(visit, start)).astype(np.float32)
     last: Longs = time[np.append(start[1:], len(time)) - 1]
     users: Longs = np.asarray(pair[start] // n_items, dtype=np.int64)
-    first: Longs = time[start]
+    first: Longs = np.asarray(time[start], dtype=np.int64)
     return users, pair[start] - users * n_items, last, first, counts
 
 

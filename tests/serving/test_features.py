@@ -151,6 +151,23 @@ def test_null_lists_are_empty_states(tmp_path: Path) -> None:
     assert states.states(["a", "b"]).as_of.tolist() == [3, 4]
 
 
+LIGHT = """
+import sys
+from pathlib import Path
+from components.materialize.repo import apply
+apply(Path(sys.argv[1]))
+assert "feast" in sys.modules
+assert "torch" not in sys.modules
+import torch
+sys.stdout.write(torch.__name__)
+"""
+
+
+def test_feast_in_a_pipeline_step_does_not_drag_torch_in_nor_keep_it_out(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", LIGHT, str(tmp_path)], capture_output=True, text=True, timeout=180)
+    assert (done.returncode, done.stdout) == (0, "torch"), done.stderr
+
+
 LEAN = """
 import sys
 from serving import lean

@@ -61,7 +61,11 @@ def test_no_users_or_nothing_known_is_an_empty_batch(rows: list[object], catalog
     states = UserStates.from_rows(["u"] * len(rows), rows, np.zeros(len(rows), np.int64), catalogue)  # type: ignore[arg-type]
     assert len(states) == len(rows)
     assert states.sizes.tolist() == [0] * len(rows)
-    assert (states.items.dtype, states.last_at.dtype, states.counts.dtype) == (np.int32, np.int64, np.float32)
+    assert [str(column.dtype) for column in (states.items, states.last_at, states.counts)] == [
+        "int32",
+        "int64",
+        "float32",
+    ]
     assert (len(states.age), len(states.age_days), len(states.row_of)) == (0, 0, 0)
     assert states.matrix(states.counts, 4).shape == (len(rows), 4)
     assert len(states.take(np.array([], dtype=np.int64))) == 0

@@ -112,13 +112,13 @@ def test_snapshots_are_unique_per_user_and_time_and_statistics_are_as_of_the_cut
     assert read_json(tmp_path / "out" / "features.json")["last_event"] == shop.split.last_event
 
 
-def test_a_row_that_feast_loses_stops_the_run(tmp_path: Path) -> None:
+def test_a_row_that_feast_loses_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shop_of(tmp_path, planted_events())
     materialize(tmp_path / "prepared", None, tmp_path / "out")
     feast = open_store(tmp_path / "out")
     answer = feast.get_historical_features
     asked = pd.DataFrame({c.USER_ID: ["a", "b"], c.EVENT_TIMESTAMP: [MONDAY, MONDAY]})
     assert len(historical(feast, asked, before=False)) == 2
-    feast.get_historical_features = lambda entity_df, features: answer(entity_df.iloc[:1], features)
+    monkeypatch.setattr(feast, "get_historical_features", lambda entity_df, features: answer(entity_df[:1], features))
     with pytest.raises(CuveeError, match="Feast answered 1 point-in-time rows; expected one for each of 2 users"):
         historical(feast, asked, before=False)

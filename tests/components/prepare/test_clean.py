@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -5,7 +7,7 @@ from components.common import columns as c
 from components.prepare import clean
 
 
-def events(rows: list[tuple[str, str, str, float | None]]) -> pd.DataFrame:
+def events(rows: Sequence[tuple[str, str, str, float | None]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[c.USER_ID, c.ITEM_ID, c.EVENT, c.VALUE])
     return table.astype({c.VALUE: "float64"})
 
