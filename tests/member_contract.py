@@ -107,7 +107,7 @@ def planted_shop(seed: int = 0, protocol: str = "temporal") -> Prepared:
         },
         "planted shop",
     )
-    return Prepared(events, planted_items(), users, split, ShopConfig(ordinal_time=ordinal))
+    return Prepared(events, planted_items(), users, split, ShopConfig.parse({"ordinal_time": ordinal}, "planted shop"))
 
 
 def state_rows(events: pd.DataFrame, users: Sequence[int], catalogue: Catalogue) -> list[dict[str, Any] | None]:
@@ -154,7 +154,8 @@ class MemberContract:
     def right_answers(self, prepared: Prepared, cut: Cut, users: Ints) -> Bools:
         """(n, n_items) the items that must outrank all scored others: here the user's own group, new or not."""
         items = np.arange(len(prepared.items))
-        return (group_of(users)[:, None] == group_of(items)[None, :]) & (items != COLD)[None, :]
+        right: Bools = (group_of(users)[:, None] == group_of(items)[None, :]) & (items != COLD)[None, :]
+        return right
 
     @pytest.fixture
     def prepared(self) -> Prepared:

@@ -102,7 +102,8 @@ def _solve_long(
     """(g, d) solutions of the d x d systems of g histories, *vectors* (g, length, d)."""
     left = gram + (vectors * confidence.unsqueeze(2)).transpose(1, 2) @ vectors
     right = ((confidence + mask).unsqueeze(1) @ vectors).transpose(1, 2)
-    return torch.cholesky_solve(right, torch.linalg.cholesky(left)).squeeze(2)
+    solved: torch.Tensor = torch.cholesky_solve(right, torch.linalg.cholesky(left)).squeeze(2)
+    return solved
 
 
 def _solve_short(
@@ -111,4 +112,5 @@ def _solve_short(
     """The same for histories shorter than d: with G the Gram, x = G^-1 V' (I + C V G^-1 V')^-1 (1 + c)."""
     kernel = confidence.unsqueeze(2) * (vectors @ whitened.transpose(1, 2)) + torch.eye(vectors.shape[1])
     dual = torch.linalg.solve(kernel, (confidence + mask).unsqueeze(2))
-    return (whitened.transpose(1, 2) @ dual).squeeze(2)
+    solved: torch.Tensor = (whitened.transpose(1, 2) @ dual).squeeze(2)
+    return solved

@@ -56,14 +56,14 @@ class Visits:
         indptr = np.append(starts, len(visits)).astype(np.int64)
         data = np.ones(len(visits), dtype=np.float32)
         baskets = sparse.csr_matrix((data, visits[c.ITEM].to_numpy(), indptr), shape=(len(starts), n_items))
-        length = visits.groupby(c.USER)[c.ITEM].nunique()
+        length = visits.groupby(c.USER)[c.ITEM].transform("nunique").to_numpy(dtype=np.int64)[starts]
         owner = user[starts].astype(np.int64)
         if history.clock == "days":
             age = (as_of - visits["at"].to_numpy()[starts]) / 86_400e6
         else:
             last = pd.Series(np.arange(len(starts))).groupby(owner).transform("max").to_numpy()
             age = last - np.arange(len(starts))
-        return cls(baskets, owner, length.loc[owner].to_numpy(), np.maximum(age, 0).astype(np.float32))
+        return cls(baskets, owner, length, np.maximum(age, 0).astype(np.float32))
 
 
 class CooccurrenceTrainer:
@@ -89,7 +89,7 @@ class CooccurrenceTrainer:
         return Cooccurrence(sparse.vstack(blocks, format="csr"), met > 0, self.history)
 
     def _sides(self, visits: Visits) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-        """(n_visits, n_items) twice: what a visit holds, and what lies around it by weight; pairs are left.T @ right."""
+        """(n_visits, n_items) twice: what a visit holds and what lies around it; pairs are left.T @ right."""
         config = self.config
         learning = 0.0 if config.learning_half_life is None else 1.0 / config.learning_half_life
         size = np.maximum(np.diff(visits.baskets.indptr), 1).astype(np.float64)

@@ -16,8 +16,7 @@ WINDOW_DAYS = 28.0  # where neither the cut nor the shop says
 
 def microseconds(events: pd.DataFrame) -> Longs:
     """(n,) timestamps of *events* as µs since the epoch."""
-    values: Longs = events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64").to_numpy()
-    return values
+    return np.asarray(events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64"), dtype=np.int64)
 
 
 def clock_of(prepared: Prepared) -> Clock:

@@ -18,12 +18,16 @@ from serving.states import UserStates
 class ItemKnnConfig(Config):
     """Numbers of the BM25 neighbourhood; tuned per shop."""
 
-    k1: float = Field(10.0, gt=0, description="BM25: how late repeated interest saturates")
-    b: float = Field(0.4, ge=0, le=1, description="BM25: how much the interest of broad users is discounted")
-    popularity_power: float = Field(0.4, ge=0, le=1, description="similarity is divided by the neighbour's norm^this")
-    neighbours: int = Field(100, ge=1, description="neighbours kept per item")
-    half_life: float | None = Field(60.0, gt=0, description="asking: interest halves in so many days or visits")
-    learning_half_life: float | None = Field(60.0, gt=0, description="learning: the same; None: age does not matter")
+    k1: float = Field(default=10.0, gt=0, description="BM25: how late repeated interest saturates")
+    b: float = Field(default=0.4, ge=0, le=1, description="BM25: how much the interest of broad users is discounted")
+    popularity_power: float = Field(
+        default=0.4, ge=0, le=1, description="similarity is divided by the neighbour's norm^this"
+    )
+    neighbours: int = Field(default=100, ge=1, description="neighbours kept per item")
+    half_life: float | None = Field(default=60.0, gt=0, description="asking: interest halves in so many days or visits")
+    learning_half_life: float | None = Field(
+        default=60.0, gt=0, description="learning: the same; None: age does not matter"
+    )
 
 
 class ItemKnnTrainer:

@@ -15,7 +15,7 @@ from serving.states import UserStates
 class PopularityConfig(Config):
     """The one number of popularity; tuned per shop."""
 
-    half_life: float | None = Field(28.0, gt=0, description="a user counts half after this many days or visits")
+    half_life: float | None = Field(default=28.0, gt=0, description="a user counts half after this many days or visits")
 
 
 class PopularityTrainer:

@@ -50,12 +50,13 @@ class Material:
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 MemberT = TypeVar("MemberT", bound=Member)
+WrittenT = TypeVar("WrittenT", bound=Member, contravariant=True)
 
 
-class Trainer(Protocol[MemberT]):
+class Trainer(Protocol[WrittenT]):
     """What every trainer can do once it has been given its configuration."""
 
-    def write(self, member: MemberT, folder: Path) -> None:
+    def write(self, member: WrittenT, folder: Path) -> None:
         """Write the member's folder."""
 
 
@@ -143,14 +144,14 @@ def _cooccurrence_choices(material: Material) -> dict[str, tuple[Any, ...]]:
 
 def _als(material: Material) -> AlsConfig:
     if material.days:
-        return AlsConfig(epochs=TRIAL_EPOCHS, alpha=3.0, reg=20.0)
+        return AlsConfig(epochs=TRIAL_EPOCHS, alpha=1.0, reg=20.0)
     return AlsConfig(epochs=TRIAL_EPOCHS, half_life=2.0, learning_half_life=None)
 
 
 def _als_choices(material: Material) -> dict[str, tuple[Any, ...]]:
     if material.days:
         ages: tuple[Any, ...] = (30.0, 150.0)
-        return {"alpha": (1.0, 8.0), "reg": (60.0, 5.0), "half_life": ages, "embedding_size": (32, 128)}
+        return {"alpha": (0.3, 3.0), "reg": (60.0, 5.0), "half_life": ages, "embedding_size": (32, 128)}
     return {"alpha": (50.0, 8.0), "reg": (15.0, 40.0), "half_life": (1.0, 4.0), "embedding_size": (128,)}
 
 
@@ -167,14 +168,14 @@ RECIPES: Mapping[str, Recipe[Any, Any]] = {
         _item_knn_choices,
         ItemKnnTrainer,
         lambda trainer, material: trainer.train(material.states, material.n_items),
-        {"fast": 10, "full": 40},
+        {"fast": 8, "full": 40},
     ),
     "cooccurrence": Recipe(
         _cooccurrence,
         _cooccurrence_choices,
         CooccurrenceTrainer,
         lambda trainer, material: trainer.train(material.ordered),
-        {"fast": 12, "full": 50},
+        {"fast": 9, "full": 50},
     ),
     "als": Recipe(
         _als,

@@ -91,7 +91,7 @@ def examples_of(prepared: Prepared, cut: Cut) -> Examples:
         moment = visits.groupby(c.USER)["at"].transform("max").to_numpy()
     came = (visits["at"] >= moment).to_numpy()
     users = np.unique(visits.loc[~came, c.USER].to_numpy()).astype(np.int64)
-    as_of = pd.Series(moment).groupby(visits[c.USER].to_numpy()).first().loc[users].to_numpy()
+    as_of = pd.Series(moment).groupby(visits[c.USER].to_numpy()).first().reindex(users).to_numpy(dtype=np.int64)
     states = states_of(visits[~came], users, as_of)
     n_items = len(prepared.items)
     key = users[states.row_of] * n_items + states.items

@@ -10,6 +10,7 @@ import numpy as np
 
 from components.common import columns as c
 from components.common.config import Config, Effort
+from components.common.errors import ConfigError
 from components.common.prepared import Cut, Prepared
 from components.common.stage import progress, tell
 from components.train_cf.histories import clock_of, now_of, states_of, visit_items
@@ -22,11 +23,14 @@ STAGE = "train_cf"
 REPURCHASE = "repurchase"
 
 
-def train_cf(prepared: Path, out: Path, effort: Effort, seed: int) -> None:
+def train_cf(prepared: Path, out: Path, effort: str, seed: int) -> None:
     """Write *out*/<cut.members>/<member>/ for every training of the prepared shop.
 
     Numbers are chosen on an inner hold-out of the earliest training's own events and used for all trainings. A
     cut without events to learn from gets no members.
+
+    Raises:
+        ConfigError: *effort* is neither fast nor full.
     """
     shop = Prepared.load(prepared)
     out.mkdir(parents=True, exist_ok=True)
@@ -35,9 +39,16 @@ def train_cf(prepared: Path, out: Path, effort: Effort, seed: int) -> None:
         return
     steps = len(RECIPES) * (1 + len(cuts)) + len(cuts) * shop.split.repeats
     done = _Steps(steps)
-    configs = choose(shop, cuts[0], effort, seed, done)
+    configs = choose(shop, cuts[0], _effort(effort), seed, done)
     for cut in cuts:
         train_cut(shop, cut, configs, out / cut.members, done)
+
+
+def _effort(value: str) -> Effort:
+    efforts: dict[str, Effort] = {"fast": "fast", "full": "full"}
+    if value not in efforts:
+        raise ConfigError(f"effort: found {value!r}, expected one of {', '.join(efforts)}.")
+    return efforts[value]
 
 
 class _Steps:

@@ -71,7 +71,7 @@ class Als(Member):
             scaled = (history * (self.alpha * weight)[:, :, None]).transpose(0, 2, 1)
             right = ((weight > 0) + self.alpha * weight)[:, None, :] @ history
             solved = np.linalg.solve(self.gram + scaled @ history, right.transpose(0, 2, 1))[:, :, 0]
-            vectors[rows] = np.where((weight > 0).any(axis=1)[:, None], solved, np.nan)
+            vectors[rows] = np.where(np.any(weight > 0, axis=1, keepdims=True), solved, np.nan)
         return vectors
 
 

@@ -35,7 +35,8 @@ class HistoryWeights(Config):
         ages = states.age_days if self.clock == "days" else states.age.astype(np.float32)
         if self.half_life is None:
             return np.ones(len(ages), dtype=np.float32)
-        return np.exp2(ages * np.float32(-1.0 / self.half_life)).astype(np.float32)
+        decayed: Floats = np.exp2(ages * np.float32(-1.0 / self.half_life)).astype(np.float32)
+        return decayed
 
     def weights(self, states: UserStates) -> Floats:
         """(nnz,) weight of every entry of *states*."""

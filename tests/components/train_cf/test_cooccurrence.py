@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 
 from components.train_cf.cooccurrence import CooccurrenceConfig, CooccurrenceTrainer, Visits, visit_links
+from serving.arrays import Floats
 from serving.members.history import HistoryWeights
 
 PLAIN = CooccurrenceConfig(
@@ -15,20 +16,21 @@ def visits_of(rows: list[tuple[int, int, int]]) -> pd.DataFrame:
     return frame.assign(at=frame["visit"] * 86_400_000_000)
 
 
-def gram(rows: list[tuple[int, int, int]], config: CooccurrenceConfig, n_items: int = 4) -> np.ndarray:
+def gram(rows: list[tuple[int, int, int]], config: CooccurrenceConfig, n_items: int = 4) -> Floats:
     visits = Visits.of(visits_of(rows), n_items, 0, ORDER)
-    return CooccurrenceTrainer(config, ORDER).train(visits).similarity.toarray()
+    found: Floats = CooccurrenceTrainer(config, ORDER).train(visits).similarity.toarray()
+    return found
 
 
 def test_pairs_of_a_sequence_worked_by_hand() -> None:
     found = gram([(0, 0, 0), (0, 1, 1), (0, 2, 2), (0, 3, 3)], PLAIN) * np.log2(4 + 2)
-    expected = [[0, 1, 0.5, 0], [0.5, 0, 1, 0.5], [0.25, 0.5, 0, 1], [0, 0.25, 0.5, 0]]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    expected = [[0, 1, 0.5, 0.0], [0.5, 0, 1, 0.5], [0.25, 0.5, 0, 1], [0.0, 0.25, 0.5, 0]]
+    np.testing.assert_allclose(found, np.array(expected), rtol=1e-6)
 
 
 def test_order_inside_a_visit_means_nothing() -> None:
     found = gram([(0, 0, 0), (0, 0, 1), (0, 1, 2)], PLAIN, 3) * np.log2(3 + 2)
-    np.testing.assert_allclose(found, [[0, 3, 1], [3, 0, 1], [0.5, 0.5, 0]], rtol=1e-6)
+    np.testing.assert_allclose(found, np.array([[0, 3, 1], [3, 0, 1], [0.5, 0.5, 0]]), rtol=1e-6)
 
 
 def test_users_do_not_mix() -> None:
@@ -60,4 +62,4 @@ def test_only_the_best_neighbours_are_kept() -> None:
 
 def test_a_window_longer_than_the_shop_is_harmless() -> None:
     links = visit_links(np.array([0, 0, 1]), PLAIN.model_copy(update={"window": 50})).toarray()
-    np.testing.assert_allclose(links, [[3, 1, 0], [0.5, 3, 0], [0, 0, 3]])
+    np.testing.assert_allclose(links, np.array([[3, 1, 0], [0.5, 3, 0], [0, 0, 3]]))

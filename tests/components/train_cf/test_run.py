@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from member_contract import planted_events, planted_shop, planted_states
 
+from components.common.errors import ConfigError
 from components.common.prepared import Prepared
 from components.common.stage import PROGRESS_FILE
 from components.train_cf import tuning
@@ -63,3 +64,9 @@ def test_a_single_event_is_enough(tmp_path: Path) -> None:
     states = planted_states(shop, shop.split.test, [0, 1])
     for member in members.values():
         assert not np.isinf(member.score_all(Queries("recommend", states))).any()
+
+
+def test_an_unknown_effort_is_refused(tmp_path: Path) -> None:
+    planted_shop().save(tmp_path / "shop")
+    with pytest.raises(ConfigError, match="found 'heroic', expected one of fast, full"):
+        train_cf(tmp_path / "shop", tmp_path / "out", "heroic", seed=0)

@@ -65,9 +65,9 @@ def test_the_right_answer_scores_one_and_the_seen_do_not_count() -> None:
 
     class Oracle(Popularity):
         def score_all(self, queries: Queries) -> Floats:
-            scores = held.relevant.toarray() * 2
+            scores: Floats = held.relevant.toarray() * 2
             scores[queries.states.row_of, queries.states.items] = 9
-            return scores.astype(np.float32)
+            return scores
 
     assert held.score(Oracle(np.zeros(16, np.float32))) == pytest.approx(1.0)
     assert held.score(Popularity(np.zeros(16, np.float32))) < 1.0

@@ -38,7 +38,8 @@ class TestRepurchase(MemberContract):
 
     def right_answers(self, prepared: Prepared, cut: Cut, users: Ints) -> Bools:
         """The habit outranks what was bought once."""
-        return (users % 3)[:, None] == np.arange(len(prepared.items))[None, :]
+        right: Bools = (users % 3)[:, None] == np.arange(len(prepared.items))[None, :]
+        return right
 
 
 def test_only_the_own_history_is_scored() -> None:
