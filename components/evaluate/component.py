@@ -1,7 +1,5 @@
 """Kubeflow's door to the evaluate stage."""
 
-from typing import NamedTuple
-
 from kfp import dsl
 from kfp.dsl import HTML, ClassificationMetrics, Dataset, Input, Markdown, Metrics, Model, Output
 
@@ -21,7 +19,7 @@ def evaluate(
     evaluation: Output[Dataset],
     store: str = "",
     relations: str = "",
-) -> NamedTuple("Gate", [("passed", bool)]):  # type: ignore[valid-type]
+) -> bool:
     """Judge the release on the test; see components.evaluate.run.evaluate."""
     from pathlib import Path
 

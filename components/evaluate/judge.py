@@ -60,6 +60,12 @@ class Outcome:
         """The chosen method's lists."""
         return self.methods[self.chosen]
 
+    def roc(self) -> list[list[float]]:
+        """False and true positive rates of fused: its first 100 places, then all it did not recall, which ties."""
+        users = len(self.pooled)
+        rates = (self.false_positives / users, self.curves[FUSED] / users)
+        return [[0.0, *np.minimum(rate, 1).tolist(), 1.0] for rate in rates]
+
 
 def judge(engine: Engine, states: UserStates, relevance: Relevance, task: str, workers: int = WORKERS) -> Outcome:
     """Rank every user of *relevance*.

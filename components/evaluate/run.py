@@ -94,7 +94,8 @@ def evaluate(
     main = tested.get(bench.shop.shop.task) or tested.get(DISCOVERY)
     search = _search(bench, prepared, fusion)
     problems = contract_problems(bench.engine, release)
-    comparisons, notes = _comparisons(bench, main, search, Path(store) if store else None)
+    by = main or next(iter(tested.values()), None)  # the gate judges by the other task where this one has no users
+    comparisons, notes = _comparisons(bench, by, search, Path(store) if store else None)
     verdict = gate(comparisons, problems, notes)
     fitted = read_json(fusion / FIT_REPORT) if (fusion / FIT_REPORT).exists() else {}
     metrics = _metrics(bench, tested, main, fitted.get("effort") or bench.manifest.effort)
@@ -102,7 +103,7 @@ def evaluate(
     metrics["relations"] = None if truth is None else judge_relations(bench.engine, truth)
     story = Story(metrics, verdict, fitted, main.outcome if main else None)
     _write(out, story, record(verdict, comparisons))
-    return {"metrics": metrics, "verdict": verdict, "roc": _roc(main)}
+    return {"metrics": metrics, "verdict": verdict, "roc": main.outcome.roc() if main else [[0.0, 1.0], [0.0, 1.0]]}
 
 
 def _bench(release: Path, prepared: Path, features: Path) -> Bench:
@@ -236,16 +237,6 @@ def _dataset(shop: Prepared) -> dict[str, int]:
         "fit": sum(len(shop.target(cut)) for cut in shop.split.fits),
         "test": len(shop.target(shop.split.test)),
     }
-
-
-def _roc(main: Tested | None) -> list[list[float]]:
-    """Points of the fused ranking's ROC curve over the whole catalogue: its first 100 places, then what it never
-    recalled, which ties."""
-    if main is None:
-        return [[0.0, 1.0], [0.0, 1.0]]
-    n = len(main.relevance)
-    false, true = main.outcome.false_positives / n, main.outcome.curves["fused"] / n
-    return [[0.0, *np.minimum(false, 1).tolist(), 1.0], [0.0, *np.minimum(true, 1).tolist(), 1.0]]
 
 
 def _write(out: Path, story: Story, verdict: dict[str, Any]) -> None:

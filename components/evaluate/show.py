@@ -10,7 +10,7 @@ from components.evaluate.summary import NDCG
 HEADLINE = (NDCG, "recall@20", "hit@10", "mrr@10", "auc", "coverage@10")
 
 
-def show(found: dict[str, Any], evaluation: Path, metrics: Any, report: Any, card: Any, curve: Any) -> tuple[bool]:
+def show(found: dict[str, Any], evaluation: Path, metrics: Any, report: Any, card: Any, curve: Any) -> bool:
     """Fill Kubeflow's artifacts from what `evaluate` returned and wrote.
 
     Args:
@@ -22,7 +22,7 @@ def show(found: dict[str, Any], evaluation: Path, metrics: Any, report: Any, car
         curve: a kfp ClassificationMetrics artifact.
 
     Returns:
-        (passed,), the component's one output.
+        Whether the gate lets the release pass.
     """
     for name, value in _numbers(found["metrics"]).items():
         metrics.log_metric(name, value)
@@ -32,7 +32,7 @@ def show(found: dict[str, Any], evaluation: Path, metrics: Any, report: Any, car
     false, true = found["roc"]
     last = max(len(false) - 1, 1)
     curve.log_roc_curve(false, true, [1 - place / last for place in range(len(false))])
-    return (bool(found["verdict"].passed),)
+    return bool(found["verdict"].passed)
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, float]:

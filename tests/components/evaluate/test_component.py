@@ -28,7 +28,7 @@ def pipeline(run: Run) -> Any:
         none = dsl.importer(artifact_uri=nothing, artifact_class=dsl.Model, reimport=True).output
         made = package(prepared=shop, embeddings=texts, fusion=blends, cf=family, deep=none, text=none, rules=none)
         found = evaluate(release=made.outputs["release"], prepared=shop, features=states, fusion=blends)
-        return found.outputs["passed"]  # type: ignore[no-any-return]
+        return found.outputs["Output"]  # type: ignore[no-any-return]
 
     return both
 

@@ -222,6 +222,18 @@ def test_a_shop_without_events_is_checked_by_contract_alone(tmp_path: Path) -> N
     assert "contract checks only" in found["verdict"].reasons[-1]
 
 
+def test_where_nobody_wants_anything_new_the_gate_judges_by_next_baskets(tmp_path: Path) -> None:
+    shop = evaluated_shop()
+    cut = shop.split.cuts[0].model_copy(update={"as_of": VISIT_4 + 14 * DAY})  # visit 5 repeats visit 0
+    split = shop.split.model_copy(update={"cuts": (cut,)})
+    run = make_run(tmp_path, Prepared(shop.events, shop.items, shop.users, split, shop.shop))
+    run.pack(-1.0)
+    found = judged(run)
+    assert found["metrics"]["tasks"].keys() == {"next_basket"}
+    assert found["metrics"]["fused"] is None
+    assert not found["verdict"].passed
+
+
 def test_leave_one_out_asks_each_user_at_their_own_time(tmp_path: Path) -> None:
     shop = evaluated_shop()
     cut = shop.split.cuts[0].model_copy(update={"as_of": None, "until": None, "hold_out": 1, "members": "all"})
