@@ -47,6 +47,8 @@ BASKETS: dict[str, Any] = {
     "batch_size": 256,
     "max_steps": 300,
     "user_balance": 1.0,
+    "learning_rate": 0.0007,
+    "hold_out_share": 0.25,
 }
 FULL: dict[str, Any] = {"epochs": 40, "max_steps": 4000, "learning_rate": 0.0005, "negatives": 4096, "patience": 4}
 
