@@ -86,7 +86,8 @@ def solve(weights: sparse.csr_matrix, fixed: torch.Tensor, alpha: float, reg: fl
     columns = torch.from_numpy(weights.indices.astype(np.int64))
     data = torch.from_numpy(weights.data.astype(np.float32))
     for rows, entries, real in length_groups(weights.indptr.astype(np.int64), width):
-        index, mask = torch.from_numpy(entries), torch.from_numpy(real)
+        index = torch.from_numpy(entries)
+        mask = torch.from_numpy(real) & (data[index] > 0)
         vectors, confidence = fixed[columns[index]], alpha * data[index] * mask
         if entries.shape[1] <= width // 2:
             found = _solve_short(vectors, whitened[columns[index]], confidence, mask)

@@ -20,6 +20,7 @@ from serving.members.history import HistoryWeights
 from serving.members.repurchase import ARRAYS, DAY, FEATURES, Repurchase, features
 from serving.states import UserStates
 
+HABIT = np.array([0.0, 1.0, -0.5, *[0.0] * (len(FEATURES) - 2)], dtype=np.float32)  # often and lately, unfitted
 HALVINGS = 12  # of a Newton step that would raise the loss
 
 Doubles = npt.NDArray[np.float64]
@@ -50,7 +51,12 @@ class RepurchaseTrainer:
         self.config = config
 
     def train(self, examples: Examples, states: UserStates, n_items: int) -> Repurchase:
-        """Fit on *examples*; serve with item habits from *states*, all that may be learned from."""
+        """Fit on *examples*; serve with item habits from *states*, all that may be learned from.
+
+        Where nothing came again in the examples there is nothing to fit: often and lately then decide.
+        """
+        if not examples.again.any():
+            return Repurchase(*self.habits(states, n_items), HABIT)
         table = features(examples.states, *self.habits(examples.states, n_items)).astype(np.float64)
         mean, scale = table.mean(axis=0), np.maximum(table.std(axis=0), 1e-6)
         fitted = logistic((table - mean) / scale, examples.again, self.config.reg, self.config.steps)

@@ -17,8 +17,9 @@ from serving.members.base import Member
 from serving.queries import RECOMMEND, Queries
 from serving.states import UserStates
 
-K, BATCH = 10, 500
-USERS: Mapping[Effort, int] = {"fast": 2_000, "full": 6_000}
+K, BATCH = 20, 500
+USERS: Mapping[Effort, int] = {"fast": 5_000, "full": 10_000}  # one item each says little: many users
+CAUTION = 1.0  # standard errors a change must gain: the best of many noisy trials is not the best
 FEWEST_USERS = 100  # below this the choice would be noise: the defaults stand
 
 ConfigT = TypeVar("ConfigT", bound=Config)
@@ -41,16 +42,16 @@ class HoldOut:
         """Are there enough users to choose by."""
         return len(self.states) >= FEWEST_USERS
 
-    def score(self, member: Member) -> float:
-        """Mean NDCG@10 of new items over the sampled users."""
-        total = 0.0
+    def score(self, member: Member) -> Floats:
+        """(n,) NDCG@20 of the items new to each sampled user."""
+        parts = []
         for start in range(0, len(self.states), BATCH):
             rows = np.arange(start, min(start + BATCH, len(self.states)))
             states = self.states.take(rows)
             scores = member.score_all(Queries(RECOMMEND, states)).copy()
             scores[states.row_of, states.items] = np.nan
-            total += float(_ndcg(scores, self.relevant[rows]).sum())
-        return total / max(len(self.states), 1)
+            parts.append(_ndcg(scores, self.relevant[rows]))
+        return np.concatenate(parts)
 
 
 def hold_out(prepared: Prepared, cut: Cut, effort: Effort, seed: int) -> HoldOut:
@@ -70,34 +71,36 @@ def hold_out(prepared: Prepared, cut: Cut, effort: Effort, seed: int) -> HoldOut
 
 
 def search(
-    evaluate: Callable[[ConfigT], float], start: ConfigT, choices: Mapping[str, Sequence[Any]], trials: int
+    evaluate: Callable[[ConfigT], Floats], start: ConfigT, choices: Mapping[str, Sequence[Any]], trials: int
 ) -> ConfigT:
     """*start*, improved one field at a time in the order of *choices* while *trials* last.
 
     Args:
-        evaluate: higher is better; called at most *trials* times.
-        start: where to begin; it wins ties.
+        evaluate: one value per user, higher is better, the same users each time; called at most *trials* times.
+        start: where to begin; only what beats it by more than chance replaces it.
         choices: values to try per field.
         trials: how many configurations may be evaluated.
     """
-    tried: dict[str, float] = {}
-
-    def value(config: ConfigT) -> float:
-        key = config.model_dump_json()
-        if key not in tried:
-            tried[key] = evaluate(config) if len(tried) < trials else -np.inf
-        return tried[key]
-
-    best = start
-    value(best)
-    while len(tried) < trials:
+    best, value = start, evaluate(start)
+    tried = {start.model_dump_json()}
+    before = None
+    while before != best:
         before = best
-        for name, values in choices.items():
-            neighbours = [best.model_copy(update={name: option}) for option in values]
-            best = max([best, *neighbours], key=value)
-        if best == before:
-            break
+        for name, option in ((name, option) for name, options in choices.items() for option in options):
+            other = best.model_copy(update={name: option})
+            if len(tried) == trials or other.model_dump_json() in tried:
+                continue
+            tried.add(other.model_dump_json())
+            found = evaluate(other)
+            if is_gain(found - value):
+                best, value = other, found
     return best
+
+
+def is_gain(differences: Floats) -> bool:
+    """Is the mean of paired differences above 0 by more than CAUTION of its standard errors."""
+    error = float(differences.std()) / max(len(differences), 1) ** 0.5
+    return bool(float(differences.mean()) > CAUTION * error)
 
 
 def _last_of(visits: pd.DataFrame, seed: int, n_users: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -125,7 +128,7 @@ def _relevant(
 
 
 def _ndcg(scores: Floats, relevant: sparse.csr_matrix) -> Floats:
-    """(n,) NDCG@10 with binary relevance."""
+    """(n,) NDCG@20 with binary relevance."""
     top = top_k(scores, K)
     gains = np.take_along_axis(relevant.toarray(), np.maximum(top, 0), axis=1) * (top >= 0)
     discount = 1.0 / np.log2(np.arange(K) + 2)

@@ -1,7 +1,8 @@
 import numpy as np
 from member_contract import planted_shop
 
-from components.train_cf.repurchase import RepurchaseConfig, RepurchaseTrainer, examples_of, logistic
+from components.train_cf.histories import training_states
+from components.train_cf.repurchase import Examples, RepurchaseConfig, RepurchaseTrainer, examples_of, logistic
 from serving.states import UserStates
 
 DAY = 86_400_000_000
@@ -36,6 +37,16 @@ def test_item_habits_worked_by_hand() -> None:
     share = (2 + 0.5) / 4
     np.testing.assert_allclose(1 / (1 + np.exp(-again)), [(1 + share) / 3, (1 + share) / 2, share], rtol=1e-6)
     np.testing.assert_allclose(recent, np.log1p([1.5, 1.0, 0.0]), rtol=1e-6)
+
+
+def test_without_examples_often_and_lately_decide() -> None:
+    prepared = planted_shop()
+    trainer = RepurchaseTrainer(RepurchaseConfig())
+    states = training_states(prepared, prepared.split.test)
+    empty = Examples(states.take(np.empty(0, np.int64)), np.empty(0, dtype=bool))
+    member = trainer.train(empty, states, 16)
+    assert np.isfinite(np.concatenate([member.interval, member.again, member.recent])).all()
+    assert (member.coefficients[1] > 0) & (member.coefficients[2] < 0)
 
 
 def test_examples_are_what_came_again_in_the_last_window() -> None:
