@@ -4,7 +4,9 @@ import argparse
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,13 +25,13 @@ def requests(engine: Engine, scenario: str, seed: int = 0) -> list[Instance]:
     """Anonymous questions about items of the catalogue, drawn with *seed*."""
     rows = np.random.default_rng(seed).integers(0, len(engine.catalogue), REQUESTS)
     ids, titles = engine.catalogue.ids, engine.catalogue.items["title"]
-    fields = {
+    fields: dict[str, Callable[[int], dict[str, Any]]] = {
         "recommend": lambda _: {},
         "similar": lambda row: {"item_id": ids[row]},
         "search": lambda row: {"query": str(titles[row])[:200]},
         "bundle": lambda row: {"item_ids": [ids[row]]},
-    }[scenario]
-    return [parse({"scenario": scenario, "k": 10} | fields(row)) for row in rows]
+    }
+    return [parse({"scenario": scenario, "k": 10} | fields[scenario](row)) for row in rows]
 
 
 def time_scenario(engine: Engine, instances: list[Instance]) -> dict[str, float]:

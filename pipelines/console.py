@@ -1,6 +1,8 @@
 """What a person sees of a run: one line a stage with its time, a bar on long work, a summary."""
 
 import json
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -48,8 +50,8 @@ class Watcher:
                     time.sleep(POLL_S)
                 self._read(facts.readlines())
             finally:
-                if process.poll() is None:
-                    process.terminate()
+                if process.poll() is None:  # interrupted: the steps are processes of its group
+                    os.killpg(process.pid, signal.SIGTERM)
                     process.wait()
         return process.returncode
 

@@ -58,7 +58,11 @@ def run(settings: RunSettings) -> int:
         command.append(str(settings.compiled.resolve()))
     with log.open("w", encoding="utf-8") as handle:
         process = subprocess.Popen(
-            command, stdout=handle, stderr=subprocess.STDOUT, env=os.environ | {PROGRESS_FILE: str(progress)}
+            command,
+            stdout=handle,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {PROGRESS_FILE: str(progress)},
+            start_new_session=True,
         )
         code = watcher.follow(process)
     if code != 0 and watcher.failure is None:

@@ -39,7 +39,7 @@ def train_and_deploy(
     seed: int = 0,
     store: str = "store",
     encoder: str = "minilm-int8",
-):
+) -> None:
     """Train, fuse, evaluate and, past the gate, deploy.
 
     Args:
@@ -75,6 +75,6 @@ def train_and_deploy(
         release=release, prepared=shop, features=features, fusion=fusion, store=store, relations=relations
     )  # fmt: skip
 
-    with dsl.If(verdict.outputs["passed"] == True, name="gate"):  # noqa: E712  (a pipeline condition, not Python's)
+    with dsl.If(verdict.outputs["Output"] == True, name="gate"):  # noqa: E712  (a pipeline condition, not Python's)
         online = materialize_online(features=features, store=store)
         deploy(release=release, store=store).after(online)

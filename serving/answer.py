@@ -53,9 +53,9 @@ def _group(
     states, degraded = _states(engine, scenario, instances, port, as_of)
     texts = tuple(instance.query or "" for instance in instances) if scenario == SEARCH else None
     rows_of, failed = engine.bearable_scores(engine.queries(scenario, states, texts), task, _allowed(engine, instances))
-    degraded = degraded + failed
+    degraded = [reasons + failed for reasons in degraded]
     if not rows_of:
-        return [_envelope(engine, task, [], as_of, degraded) for _ in instances]
+        return [_envelope(engine, task, [], as_of, reasons) for reasons in degraded]
     pool = engine.pool_of(rows_of)
     groups: dict[str, list[int]] = defaultdict(list)
     for row, instance in enumerate(instances):
@@ -65,29 +65,33 @@ def _group(
         weights = instances[rows[0]].weights or None
         ranking = engine.rank(pool, task, max(instances[row].k for row in rows), weights=weights)
         for row in rows:
-            answers[row] = _answer(engine, task, instances[row], ranking, row, as_of, degraded)
+            answers[row] = _answer(engine, task, instances[row], ranking, row, as_of, degraded[row])
     return answers
 
 
 def _states(
     engine: "Engine", scenario: str, instances: list[Instance], port: "StatePort | None", as_of: int
-) -> tuple[UserStates, list[str]]:
+) -> tuple[UserStates, list[list[str]]]:
+    """Behaviour per instance, and per instance what it has to do without."""
     if scenario in (SIMILAR, BUNDLE):
-        wanted = [[i.item_id] if scenario == SIMILAR else list(i.item_ids) for i in instances]
-        anchors = [[int(r) for r in engine.catalogue.index([x for x in ids if x]) if r != PAD] for ids in wanted]
-        unknown = any(len(found) < len(ids) for found, ids in zip(anchors, wanted, strict=True))
-        return UserStates.from_items(anchors, as_of), ["unknown_item"] if unknown else []
-    moments = np.full(len(instances), as_of, dtype=np.int64)
+        wanted = [[i.item_id or ""] if scenario == SIMILAR else list(i.item_ids) for i in instances]
+        anchors = [[int(row) for row in engine.catalogue.index(ids) if row != PAD] for ids in wanted]
+        lost = [len(found) < len(ids) for found, ids in zip(anchors, wanted, strict=True)]
+        return UserStates.from_items(anchors, as_of), [["unknown_item"] if any_lost else [] for any_lost in lost]
     users = [instance.user_id or "" for instance in instances]
     if scenario == RECOMMEND and any(users):
         try:
             if port is None:
                 raise ConnectionError("no feature store is configured")
-            return port.states(users, as_of), []
-        except Exception:
-            log.exception("user features could not be read; answering as for anonymous users")
-            return UserStates.from_rows(users, [None] * len(users), moments, engine.catalogue), ["features"]
-    return UserStates.from_rows(users, [None] * len(users), moments, engine.catalogue), []
+            return port.states(users, as_of), [[] for _ in users]
+        except Exception as error:
+            log.error("user features could not be read (%s); answering as for anonymous users", type(error).__name__)
+            return _nobody(engine, users, as_of), [["features"] if user else [] for user in users]
+    return _nobody(engine, users, as_of), [[] for _ in users]
+
+
+def _nobody(engine: "Engine", users: list[str], as_of: int) -> UserStates:
+    return UserStates.from_rows(users, [None] * len(users), np.full(len(users), as_of, np.int64), engine.catalogue)
 
 
 def _allowed(engine: "Engine", instances: list[Instance]) -> Bools | None:

@@ -74,7 +74,7 @@ class Engine:
 
     def queries(self, scenario: str, states: UserStates, texts: tuple[str, ...] | None = None) -> Queries:
         """Make a batch of queries; texts are encoded once, here."""
-        vectors = self.encoder.encode(list(texts)) if texts is not None and self.encoder else None
+        vectors = self.encoder.encode_queries(list(texts)) if texts is not None and self.encoder else None
         return Queries(scenario, states, texts, vectors)
 
     def full_scores(self, queries: Queries, task: str, allowed: Bools | None = None) -> dict[str, Floats]:

@@ -25,7 +25,7 @@ class Pool:
     @cached_property
     def valid(self) -> Bools:
         """(n, c) is this a candidate, not padding."""
-        return self.candidates != PAD
+        return np.asarray(self.candidates != PAD)
 
     @cached_property
     def features(self) -> Floats:

@@ -102,7 +102,7 @@ class Prepared:
 
     @cached_property
     def _microseconds(self) -> npt.NDArray[np.int64]:
-        return self.events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+        return np.asarray(self.events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64"), dtype=np.int64)
 
     def _between(self, start: int | None, end: int | None) -> pd.DataFrame:
         """Events in [start, end); none at all where the cut has no clock (a shop without events)."""

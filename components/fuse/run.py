@@ -72,7 +72,9 @@ def fuse(
         if _members(serving, scenario):
             tasks[scenario], reports[scenario] = _prior(serving, scenario)
     Fusion(tasks=tasks).save(out / FUSION_FILE)
-    write_json(out / REPORT_FILE, {"tasks": reports, "seconds": round(time.perf_counter() - started, 3)})
+    write_json(
+        out / REPORT_FILE, {"effort": effort, "tasks": reports, "seconds": round(time.perf_counter() - started, 3)}
+    )
 
 
 def _recommend(

@@ -22,7 +22,7 @@ def row(value: float = 0.0, rrf: float = 0.0, missing: float = 0.0) -> tuple[flo
 
 def blend(**changes: object) -> Blend:
     given_ = {"kind": "softmax", "members": NAMES, "weights": (row(0.5, 0.1), row(0.2), row(0.1, 0.05, -0.3))}
-    return Blend(**(given_ | changes))  # type: ignore[arg-type]
+    return Blend(**(given_ | changes))
 
 
 def some_features(n: int = 2, c: int = 5, seed: int = 0) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The engine over two planted members whose right answers can be read off."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,12 +53,12 @@ class Port:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
 
-    def states(self, user_ids: list[str], as_of: int) -> UserStates:
+    def states(self, user_ids: Sequence[str], as_of: int | None) -> UserStates:
         if "down" in user_ids:
             raise ConnectionError("refused")
         row = {"item_ids": ["i0", "i1"], "last_at": [1, 2], "first_at": [1, 2], "counts": [1.0, 1.0]}
         rows = [row if user == "u" else None for user in user_ids]
-        return UserStates.from_rows(user_ids, rows, np.full(len(rows), as_of), self.catalogue)
+        return UserStates.from_rows(user_ids, rows, np.full(len(rows), as_of or 0), self.catalogue)
 
 
 def fusion(*members: str) -> Fusion:
