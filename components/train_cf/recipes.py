@@ -121,13 +121,13 @@ ORDERED = {
     "shrink": 50.0,
 }
 BASKETS = {
-    "window": 1,
+    "window": 0,
     "distance_power": 0.5,
     "backward": 1.0,
     "visit_power": 0.0,
     "own_power": 0.7,
     "other_power": 0.3,
-    "shrink": 5.0,
+    "shrink": 20.0,
     "neighbours": 100,
 }
 
@@ -136,8 +136,8 @@ def _cooccurrence_choices(material: Material) -> dict[str, tuple[Any, ...]]:
     ages = (15.0, 60.0) if material.days else (1.0, 2.5)
     if material.baskets:
         learning = (30.0, 120.0) if material.days else (10.0, 40.0)
-        first: dict[str, tuple[Any, ...]] = {"learning_half_life": learning, "half_life": ages, "window": (0, 2)}
-        return {**first, "own_power": (0.5, 0.9), "other_power": (0.15, 0.45), "shrink": (20.0,), "backward": (0.5,)}
+        first: dict[str, tuple[Any, ...]] = {"learning_half_life": learning, "half_life": ages, "window": (1, 2)}
+        return {**first, "own_power": (0.5, 0.9), "other_power": (0.15, 0.45), "shrink": (5.0,), "backward": (0.5,)}
     first = {"half_life": ages, "own_power": (0.5,), "other_power": (0.0, 0.25), "distance_power": (0.5, 0.0)}
     return {**first, "backward": (0.2, 0.7), "shrink": (10.0, 100.0), "window": (8, 40), "visit_power": (0.0,)}
 
