@@ -1,6 +1,9 @@
 """Serve the current release with KServe's ModelServer: `python -m serving.server --store DIR`."""
 
+from components.common import stage  # first: it bounds the threads of linear algebra before numpy is there
 from serving import lean
+
+__all__ = ["main", "serve", "stage"]
 
 if __name__ == "__main__":
     lean.install()

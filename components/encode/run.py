@@ -34,6 +34,5 @@ def encode(prepared: Path, encoder: str, out: Path) -> None:
 
 
 def _threads() -> int:
-    """What OMP_NUM_THREADS allows, else one per core up to four."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) > 0 else min(os.cpu_count() or 1, 4)
+    """One per core, up to four."""
+    return min(os.cpu_count() or 1, 4)

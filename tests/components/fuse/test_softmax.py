@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import torch
+from scipy.optimize import check_grad
 
 from components.fuse.softmax import Listwise, fit_free, fit_simplex
 
@@ -18,8 +18,14 @@ def lists(planted: np.ndarray, n: int = 400, c: int = 12, seed: int = 0) -> List
 
 def test_loss_by_hand() -> None:
     one = Listwise.of(np.array([[[1.0], [0.0], [5.0]]]), np.array([[1.0, 1.0, 0.0]]), np.array([[True, True, False]]))
-    found = float(one.loss(torch.tensor([2.0], dtype=torch.float64)))
+    found, _ = one.loss(np.array([2.0]))
     assert found == pytest.approx(np.log(np.exp(2) + 1) - 1)
+
+
+def test_gradient_is_that_of_the_loss() -> None:
+    some = lists(np.array([2.0, -1.0]), n=30)
+    at = np.array([0.7, -0.3])
+    assert check_grad(lambda w: some.loss(w)[0], lambda w: some.loss(w)[1], at, epsilon=1e-3) < 1e-3
 
 
 def test_free_weights_find_what_was_planted_signs_included() -> None:
@@ -48,13 +54,13 @@ def test_the_same_lists_give_the_same_weights() -> None:
 
 def test_members_in_another_order_get_the_same_weights() -> None:
     some = lists(np.array([5.0, 2.0, 1.0]))
-    turned = Listwise(some.x[:, :, [2, 0, 1]], some.share, some.bar)
+    turned = Listwise(some.x[:, [2, 0, 1]], some.share, some.bar)
     assert fit_simplex(turned)[0] == pytest.approx(fit_simplex(some)[0][[2, 0, 1]], abs=5e-3)
 
 
 def test_padding_has_no_say() -> None:
     some = lists(np.array([5.0, 2.0]), n=50)
-    wide = np.concatenate([some.x.numpy(), np.full((50, 3, 2), 9.0)], axis=1)
-    relevance = np.concatenate([some.share.numpy(), np.ones((50, 3))], axis=1)
+    wide = np.concatenate([some.x.reshape(50, 12, 2), np.full((50, 3, 2), 9.0)], axis=1)
+    relevance = np.concatenate([some.share, np.ones((50, 3))], axis=1)
     valid = np.concatenate([np.ones((50, 12), bool), np.zeros((50, 3), bool)], axis=1)
-    assert fit_free(Listwise.of(wide, relevance, valid)) == pytest.approx(fit_free(some), abs=1e-8)
+    assert fit_free(Listwise.of(wide, relevance, valid)) == pytest.approx(fit_free(some), abs=1e-4)
