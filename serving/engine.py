@@ -17,7 +17,7 @@ from serving.encoder import TextEncoder
 from serving.instances import Instance
 from serving.members.base import Member, load_members
 from serving.pool import Pool, Ranking, union
-from serving.queries import RECOMMEND, SEARCH, Queries
+from serving.queries import BUNDLE, RECOMMEND, SIMILAR, Queries
 from serving.states import UserStates
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 DISCOVERY, NEXT_BASKET = "discovery", "next_basket"
+HIDES_MET = frozenset({DISCOVERY, SIMILAR, BUNDLE})  # what the user has met, or the anchors, must not be shown
 RECALL = 100
 
 
@@ -87,7 +88,7 @@ class Engine:
         """
         return {
             name: self._masked(scores, queries, task, allowed)
-            for name, scores in ((name, member.score_all(queries)) for name, member in self._asked(queries))
+            for name, scores in ((name, member.score_all(queries)) for name, member in self._asked(queries, task))
         }
 
     def bearable_scores(
@@ -95,7 +96,7 @@ class Engine:
     ) -> tuple[dict[str, Floats], list[str]]:
         """As `full_scores`, but a member that raises is left out; the second value names those."""
         rows, failed = {}, []
-        for name, member in self._asked(queries):
+        for name, member in self._asked(queries, task):
             try:
                 rows[name] = self._masked(member.score_all(queries), queries, task, allowed)
             except Exception:
@@ -115,7 +116,7 @@ class Engine:
 
     def score_items(self, queries: Queries, candidates: Ints) -> Pool:
         """Every member's scores of given (n, c) candidates (-1 padding), for judged lists."""
-        rows = {name: member.score_all(queries) for name, member in self._asked(queries)}
+        rows = {name: member.score_all(queries) for name, member in self._asked(queries, queries.scenario)}
         return self._pool(rows, candidates, {})
 
     def rank(
@@ -138,12 +139,17 @@ class Engine:
         """Answer parsed requests; see serving.answer."""
         return answer(self, instances, port, as_of)
 
-    def _asked(self, queries: Queries) -> list[tuple[str, Member]]:
-        return [(name, member) for name, member in self.members.items() if queries.scenario in member.scenarios]
+    def _asked(self, queries: Queries, task: str) -> list[tuple[str, Member]]:
+        """The members with something to say about the question."""
+        return [
+            (name, member)
+            for name, member in self.members.items()
+            if queries.scenario in member.scenarios and not (member.met_only and task in HIDES_MET)
+        ]
 
     def _masked(self, scores: Floats, queries: Queries, task: str, allowed: Bools | None) -> Floats:
         scores[:, ~self.catalogue.available] = -np.inf
-        if task not in (NEXT_BASKET, SEARCH):
+        if task in HIDES_MET:
             scores[queries.states.row_of, queries.states.items] = -np.inf
         if allowed is not None:
             np.copyto(scores, np.float32(-np.inf), where=~np.broadcast_to(allowed, scores.shape))

@@ -25,6 +25,7 @@ class Member(ABC):
     family: ClassVar[Family]
     scenarios: ClassVar[frozenset[str]]
     recalls: ClassVar[bool] = True  # is its top of the whole catalogue a recall channel
+    met_only: ClassVar[bool] = False  # scores only items the user has met: nothing to say where those are hidden
     name: str  # its folder's name
 
     @classmethod

@@ -68,6 +68,7 @@ class Repurchase(Member):
     kind: ClassVar[str] = "repurchase"
     family: ClassVar[Family] = "cf"
     scenarios: ClassVar[frozenset[str]] = frozenset({RECOMMEND})
+    met_only = True
 
     def __init__(self, interval: Floats, again: Floats, recent: Floats, coefficients: Floats) -> None:
         """Take the item arrays of `features` and (1 + len(FEATURES),) coefficients, the constant first."""
