@@ -9,7 +9,7 @@ from rich.table import Table
 from components.common import columns as c
 from serving.catalogue import Catalogue
 
-PARTS = 4
+PARTS, SMALLEST = 4, 0.005  # of the parts that sum to the score, how many are shown and from which size on
 
 
 def titles(release: Path) -> dict[str, str]:
@@ -20,10 +20,10 @@ def titles(release: Path) -> dict[str, str]:
 
 def show(prediction: dict[str, Any], known: dict[str, str]) -> None:
     """Print the ranked items, their titles and the members that speak most for or against each."""
-    table = Table("", "item", "title", "score", f"why (the {PARTS} largest of the parts that sum to the score)")
+    table = Table("", "item", "title", "score", "why")
     for item in prediction["items"]:
         parts = sorted(item.get("why", {}).items(), key=lambda pair: -abs(pair[1]))
-        why = "  ".join(f"{name} {value:+.2f}" for name, value in parts[:PARTS])
+        why = "  ".join(f"{name} {value:+.2f}" for name, value in parts[:PARTS] if abs(value) >= SMALLEST)
         title = known.get(item["item_id"], "")
         table.add_row(str(item["position"]), item["item_id"], title, f"{item['score']:.2f}", why)
     console = Console()
