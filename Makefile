@@ -26,10 +26,10 @@ check: install  ## ruff, mypy --strict, import-linter
 	$(BIN)/lint-imports
 
 test: install  ## the tests (<= 15 minutes)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
 
 test-all: install  ## all tests, the long ones too
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 demo: install  ## the whole pipeline on Complete Journey, served and asked
 	$(BIN)/cuvee run --data complete-journey --out $(DEMO)

@@ -23,8 +23,6 @@ from serving.features import HistoricalStates, OnlineStates
 from serving.queries import RECOMMEND
 from serving.release import verify
 
-pytestmark = pytest.mark.xdist_group("end_to_end")
-
 ROOT = Path(__file__).parents[2]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KEYS = {
@@ -166,12 +164,12 @@ def test_a_shop_folder_that_does_not_exist_and_a_typo_are_exit_code_2(tmp_path: 
 
 
 def test_a_candidate_worse_than_the_champion_is_refused(run: Path, tmp_path: Path) -> None:
-    """Items of all purchases before the last eight weeks are shuffled, so members learn noise; the test is intact."""
+    """The households of all purchases before the test are shuffled, so members learn noise; the test is intact."""
     shop, store = write_small_shop(tmp_path / "shop", households=260, products=500), run / "store"
     events = pd.read_parquet(shop / "events.parquet")
     early = (events["timestamp"] < events["timestamp"].max() - pd.Timedelta(days=28)).to_numpy()
-    shuffled = np.random.default_rng(0).permutation(events.loc[early, "item_id"].to_numpy())
-    events.loc[early, "item_id"] = shuffled
+    shuffled = np.random.default_rng(0).permutation(events.loc[early, "user_id"].to_numpy())
+    events.loc[early, "user_id"] = shuffled
     events.to_parquet(shop / "events.parquet", index=False)
     before = tree(store)
     done = cuvee("run", "--data", shop, "--out", tmp_path / "out", "--store", store, "--seed", 3)
