@@ -23,7 +23,7 @@ STATES = pa.schema(
 
 
 def questions(prepared: Prepared, cut: Cut) -> pd.DataFrame:
-    """Who is asked about in *cut*, and when: user_id and event_timestamp (µs), sorted by user.
+    """Who is asked about in *cut*, and when: user_id and event_timestamp (µs), by user code.
 
     In a temporal cut all are asked at its start; in leave-one-out each user 1 µs before the event held out.
     """
@@ -32,7 +32,7 @@ def questions(prepared: Prepared, cut: Cut) -> pd.DataFrame:
     first = moments.groupby(target[c.USER]).min()
     asked = pd.DataFrame({c.USER_ID: prepared.users[c.USER_ID].to_numpy()[first.index]})
     asked[c.EVENT_TIMESTAMP] = first.to_numpy() if cut.as_of is None else np.int64(cut.as_of)
-    return asked.sort_values(c.USER_ID, ignore_index=True)
+    return asked
 
 
 def historical(feast: "FeatureStore", asked: pd.DataFrame, before: bool) -> pa.Table:
@@ -51,12 +51,14 @@ def historical(feast: "FeatureStore", asked: pd.DataFrame, before: bool) -> pa.T
     moments = asked[c.EVENT_TIMESTAMP].to_numpy() - int(before)
     entities = asked.assign(**{c.EVENT_TIMESTAMP: pd.to_datetime(moments, unit="us", utc=True).as_unit("us")})
     answer = feast.get_historical_features(entity_df=entities, features=feast.get_feature_service(USER_SERVICE))
-    table = answer.to_arrow().sort_by(c.USER_ID)
-    if table[c.USER_ID].to_pylist() != asked[c.USER_ID].tolist():
+    table = answer.to_arrow()
+    place = pd.Index(table[c.USER_ID].to_pylist()).get_indexer_for(asked[c.USER_ID])
+    if len(place) != len(asked) or len(table) != len(asked) or (place < 0).any():
         raise CuveeError(
             f"Feast answered {len(table)} point-in-time rows; expected one for each of {len(asked)} users. "
             "Nothing can be trained on this; check the offline store (feature_store.yaml)."
         )
+    table = table.take(place)
     columns = [table[c.USER_ID], pa.array(asked[c.EVENT_TIMESTAMP]).cast(MICROSECONDS)]
     columns += [_filled(table[name], STATES.field(name).type, []) for name in LISTS]
     columns.append(_filled(table[c.PROFILE], pa.string(), "{}"))

@@ -48,10 +48,12 @@ def item_table(items: pd.DataFrame) -> pd.DataFrame:
 
 
 def user_table(events: pd.DataFrame, users: pd.DataFrame | None) -> pd.DataFrame:
-    """All users of the events and of the users table, sorted, with their profile as one JSON object."""
-    ids = set(events[c.USER_ID].unique())
+    """All users with their profile as one JSON object, in the order in which events, then the users table, name them.
+
+    That order does not depend on the key of the pseudonyms, so neither do seeded choices and what is learned.
+    """
     profiles = _profiles(users) if users is not None else {}
-    ordered = sorted(ids | set(profiles))
+    ordered = list(dict.fromkeys([*events[c.USER_ID].unique().tolist(), *profiles]))
     return pd.DataFrame(
         {
             c.USER_ID: pd.Series(ordered, dtype=object),
