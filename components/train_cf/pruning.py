@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import sparse
 
-from serving.arrays import Floats, Longs
+from serving.arrays import PAD, Floats, Longs, top_k
 
 BLOCK_CELLS = 16_000_000  # cells of one dense block of rows: 64 MB
 DENSE = 0.05  # from this share of non-zeros a dense selection is quicker
@@ -24,14 +24,10 @@ def top_entries(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
 
 def _top_dense(block: Floats, k: int) -> tuple[Longs, Longs, Floats]:
     """Rows, columns and values of the k highest of each row of a dense block."""
-    if k < block.shape[1]:
-        part = np.sort(np.argpartition(-block, k - 1, axis=1)[:, :k], axis=1)
-    else:
-        part = np.broadcast_to(np.arange(block.shape[1]), block.shape)
-    values = np.take_along_axis(block, part, axis=1)
-    rows = np.broadcast_to(np.arange(len(block))[:, None], part.shape)
-    keep = values > 0
-    return rows[keep], part[keep], values[keep]
+    chosen = top_k(np.where(block > 0, block, -np.inf), k)
+    rows, places = np.nonzero(chosen != PAD)
+    columns = chosen[rows, places].astype(np.int64)
+    return rows, columns, block[rows, columns]
 
 
 def _top_sparse(matrix: sparse.csr_matrix, k: int) -> tuple[Longs, Longs, Floats]:

@@ -1,0 +1,41 @@
+"""The two selections of every channel: by hand, and against a stable sort where nearly everything ties."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from serving.arrays import PAD, gather, top_k
+
+NAN = float("nan")
+FEW_VALUES = arrays.arrays(
+    np.float32,
+    st.tuples(st.integers(0, 4), st.integers(1, 60)),
+    elements=st.sampled_from([0.0, 1.0, 2.0, NAN, float("-inf")]),
+)
+
+
+def test_by_hand() -> None:
+    scores = np.array([[1.0, NAN, 3.0, 2.0], [-np.inf, 5.0, NAN, -np.inf]], dtype=np.float32)
+    assert top_k(scores, 2).tolist() == [[2, 3], [1, PAD]]
+    assert top_k(scores, 9).tolist() == [[2, 3, 0, PAD], [1, PAD, PAD, PAD]]
+    assert top_k(scores, 0).shape == (2, 0)
+
+
+def test_a_tie_for_the_last_place_goes_to_the_lower_column() -> None:
+    scores = np.zeros((1, 500), dtype=np.float32)
+    scores[0, 499] = 1
+    assert top_k(scores, 4).tolist() == [[499, 0, 1, 2]]
+
+
+@given(FEW_VALUES, st.integers(1, 70))
+def test_it_is_a_stable_sort_cut_short(scores: np.ndarray, k: int) -> None:
+    keyed = np.where(np.isnan(scores), -np.inf, scores)
+    order = np.argsort(-keyed, axis=1, kind="stable")[:, :k]
+    shown = np.take_along_axis(keyed, order, axis=1) > -np.inf
+    np.testing.assert_array_equal(top_k(scores, k), np.where(shown, order, PAD))
+
+
+def test_gather_leaves_padding_unscored() -> None:
+    found = gather(np.array([[1, 2], [3, 4]], dtype=np.float32), np.array([[1, PAD], [0, 1]], dtype=np.int32))
+    np.testing.assert_array_equal(found, np.array([[2, NAN], [3, 4]], dtype=np.float32))
