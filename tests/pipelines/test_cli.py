@@ -1,0 +1,39 @@
+"""The command line's own errors: one message, the right exit code, no traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def cuvee(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("cuvee")), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["run", "--data", "x", "--out", "OUT", "--effort", "slow"], 2, "effort"),
+        (["run", "--data", "x", "--out", "OUT", "--seed", "-1"], 2, "seed"),
+        (["ask", "recommend", "208", "--url", "http://127.0.0.1:9"], 1, "127.0.0.1:9"),
+        (["demo", "--out", "OUT"], 1, "Run `cuvee run` first"),
+        (["rollback", "--store", "OUT"], 1, "OUT"),
+        (["submit", "--host", "http://127.0.0.1:9"], 1, "127.0.0.1:9"),
+    ],
+    ids=["effort", "seed", "ask", "demo", "rollback", "submit"],
+)
+def test_errors_are_one_message(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
+    given = [str(tmp_path / "OUT") if argument == "OUT" else argument for argument in arguments]
+    done = cuvee(*given)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_pseudonyms_depend_on_the_store_and_are_stable(tmp_path: Path) -> None:
+    first, again = (cuvee("pseudonym", "208", "--store", tmp_path / "a").stdout for _ in range(2))
+    other = cuvee("pseudonym", "208", "--store", tmp_path / "b").stdout
+    assert first == again != other
+    assert len(first.strip()) == 32
