@@ -17,15 +17,15 @@ from serving.encoder import TextEncoder
 from serving.instances import Instance
 from serving.members.base import Member, load_members
 from serving.pool import Pool, Ranking, union
-from serving.queries import BUNDLE, RECOMMEND, SIMILAR, Queries
+from serving.queries import DISCOVERY, NEXT_BASKET, RECOMMEND, Queries
+from serving.release import Manifest, verify
+from serving.rules import RULES_FILE, STANDARD, Rules
 from serving.states import UserStates
 
 if TYPE_CHECKING:
     from serving.features import StatePort
 
 log = logging.getLogger(__name__)
-DISCOVERY, NEXT_BASKET = "discovery", "next_basket"
-HIDES_MET = frozenset({DISCOVERY, SIMILAR, BUNDLE})  # what the user has met, or the anchors, must not be shown
 RECALL = 100
 
 
@@ -42,11 +42,12 @@ class Engine:
         members: Mapping[str, Member],
         fusion: Fusion | None = None,
         encoder: TextEncoder | None = None,
-        digest: str = "",
-        as_of: int = 0,
+        rules: Rules = STANDARD,
     ) -> None:
         self.catalogue, self.shop, self.members, self.fusion = catalogue, shop, dict(members), fusion
-        self.encoder, self.digest, self.as_of = encoder, digest, as_of
+        self.encoder, self.rules = encoder, rules
+        self.manifest: Manifest | None = None
+        self.digest, self.as_of = "", 0
 
     @classmethod
     def assemble(
@@ -61,8 +62,12 @@ class Engine:
 
     @classmethod
     def load(cls, release: Path) -> "Engine":
-        """The engine of a release that `serving.release.verify` has accepted."""
-        manifest = read_json(release / "manifest.json")
+        """The engine of a release; every byte is verified first.
+
+        Raises:
+            ReleaseError: the release is damaged, or does not fit together.
+        """
+        manifest = verify(release)
         engine = cls.assemble(
             Catalogue.load(release / "catalogue.parquet"),
             ShopConfig(**read_json(release / "shop.json")),
@@ -70,7 +75,8 @@ class Engine:
             release / "encoder",
             Fusion.load(release / "fusion.json"),
         )
-        engine.digest, engine.as_of = manifest["release"], manifest["as_of"] or 0
+        engine.rules = Rules.load(release / RULES_FILE)
+        engine.manifest, engine.digest, engine.as_of = manifest, manifest.release, manifest.as_of or 0
         return engine
 
     def queries(self, scenario: str, states: UserStates, texts: tuple[str, ...] | None = None) -> Queries:
@@ -83,7 +89,7 @@ class Engine:
 
         Args:
             queries: the batch.
-            task: `discovery` hides what the user has met; `similar` and `bundle` hide the anchors.
+            task: what the release's rules hide depends on it.
             allowed: (n, n_items) or (n_items,) further restriction, e.g. filters.
         """
         return {
@@ -144,12 +150,13 @@ class Engine:
         return [
             (name, member)
             for name, member in self.members.items()
-            if queries.scenario in member.scenarios and not (member.met_only and task in HIDES_MET)
+            if queries.scenario in member.scenarios and not (member.met_only and self.rules.holds("seen", task))
         ]
 
     def _masked(self, scores: Floats, queries: Queries, task: str, allowed: Bools | None) -> Floats:
-        scores[:, ~self.catalogue.available] = -np.inf
-        if task in HIDES_MET:
+        if self.rules.holds("unavailable", task):
+            scores[:, ~self.catalogue.available] = -np.inf
+        if self.rules.holds("seen", task):
             scores[queries.states.row_of, queries.states.items] = -np.inf
         if allowed is not None:
             np.copyto(scores, np.float32(-np.inf), where=~np.broadcast_to(allowed, scores.shape))

@@ -14,7 +14,6 @@ from serving.catalogue import Catalogue
 from serving.current import DIGEST, POINTER, RELEASES, current_digest
 from serving.engine import Engine
 from serving.instances import Instance, RequestError, parse_all
-from serving.release import verify
 from serving.states import UserStates
 
 if TYPE_CHECKING:
@@ -73,14 +72,15 @@ class Live:
         Raises:
             ReleaseError: the release is damaged, or does not answer what it was packaged with.
         """
-        found = verify(release).release
-        if DIGEST.fullmatch(release.name) and release.name != found:
-            raise ReleaseError(f"{release} holds release {found}. Publish it again.")
         try:
             engine = Engine.load(release)
+            if DIGEST.fullmatch(release.name) and release.name != engine.digest:
+                raise ReleaseError(f"{release} holds release {engine.digest}. Publish it again.")
             live = cls(engine, Features(store, engine.catalogue), clock)
             smoke = read_json(release / SMOKE_FILE)
             sizes = [len(answer["items"]) for answer in live.answer(parse_all(smoke["instances"]))]
+        except ReleaseError:
+            raise
         except Exception as error:
             raise ReleaseError(f"{release}: verified, but it cannot answer: {error}. Package it again.") from error
         if sizes != smoke["answers"]:

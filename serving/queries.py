@@ -7,6 +7,7 @@ from serving.states import UserStates
 
 RECOMMEND, SEARCH, SIMILAR, BUNDLE = "recommend", "search", "similar", "bundle"
 SCENARIOS = (RECOMMEND, SEARCH, SIMILAR, BUNDLE)
+DISCOVERY, NEXT_BASKET = "discovery", "next_basket"  # the tasks of recommend; every other scenario is its own task
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,15 @@ from serving.current import current_release
 from serving.engine import Engine
 from serving.features import HistoricalStates
 from serving.queries import RECOMMEND
-from serving.release import Manifest, verify
 
 K = 10
 
 
 @dataclass(frozen=True)
 class Champion:
-    """A verified release and its manifest."""
+    """The engine of a verified release."""
 
     engine: Engine
-    manifest: Manifest
 
     @classmethod
     def of(cls, store: Path, candidate: str) -> tuple["Champion | None", str]:
@@ -34,10 +32,10 @@ class Champion:
             folder = current_release(store)
             if folder is None:
                 return None, ""
-            manifest = verify(folder)
-            if manifest.release == candidate:
+            engine = Engine.load(folder)
+            if engine.digest == candidate:
                 return None, "The champion is this very release."
-            return cls(Engine.load(folder), manifest), ""
+            return cls(engine), ""
         except (ReleaseError, OSError) as error:
             return None, f"The champion cannot be compared with: {error}"
 
@@ -76,5 +74,5 @@ class Champion:
 
     def saw(self, test_start: int | None) -> bool:
         """Was it trained on events past the test's start (µs)."""
-        until = self.manifest.trained_until
+        until = self.engine.manifest.trained_until if self.engine.manifest else None
         return until is not None and test_start is not None and until > test_start

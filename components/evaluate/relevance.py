@@ -9,7 +9,7 @@ import pandas as pd
 from components.common import columns as c
 from components.common.prepared import Cut, Prepared
 from serving.arrays import PAD, Bools, Ints, Longs
-from serving.engine import DISCOVERY
+from serving.queries import DISCOVERY
 
 
 @dataclass(frozen=True)

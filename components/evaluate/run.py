@@ -24,10 +24,9 @@ from components.evaluate.relevance import Relevance, met, relevant
 from components.evaluate.report import Story, render
 from components.evaluate.summary import NDCG, Shelf, Summary, channels, segments, summarise
 from serving.arrays import Ints
-from serving.engine import DISCOVERY, NEXT_BASKET, Engine
+from serving.engine import Engine
 from serving.features import HistoricalStates
-from serving.queries import RECOMMEND
-from serving.release import Manifest, verify
+from serving.queries import DISCOVERY, NEXT_BASKET, RECOMMEND
 from serving.states import UserStates
 
 SCHEMA_VERSION = 1
@@ -42,7 +41,6 @@ class Bench:
 
     shop: Prepared
     engine: Engine
-    manifest: Manifest
     states: Path  # Parquet of the test users' states
     shelf: Shelf
 
@@ -98,7 +96,7 @@ def evaluate(
     comparisons, notes = _comparisons(bench, by, search, Path(store) if store else None)
     verdict = gate(comparisons, problems, notes)
     fitted = read_json(fusion / FIT_REPORT) if (fusion / FIT_REPORT).exists() else {}
-    metrics = _metrics(bench, tested, main, fitted.get("effort") or bench.manifest.effort)
+    metrics = _metrics(bench, tested, main, fitted.get("effort"))
     metrics["search"] = {"judged": _search_means(search)} if search else None
     metrics["relations"] = None if truth is None else judge_relations(bench.engine, truth)
     story = Story(metrics, verdict, fitted, main.outcome if main else None)
@@ -107,11 +105,11 @@ def evaluate(
 
 
 def _bench(release: Path, prepared: Path, features: Path) -> Bench:
-    manifest = verify(release)
+    engine = Engine.load(release)
     shop = Prepared.load(prepared)
     cut = shop.split.test
     shelf = Shelf(_groups(shop.items), met(shop, cut), len(shop.users))
-    return Bench(shop, Engine.load(release), manifest, features / "states" / f"{cut.name}.parquet", shelf)
+    return Bench(shop, engine, features / "states" / f"{cut.name}.parquet", shelf)
 
 
 def _groups(items: pd.DataFrame) -> Ints:
@@ -171,7 +169,7 @@ def _comparisons(
 
 
 def _against_champion(bench: Bench, main: Tested, store: Path) -> tuple[Comparison | None, str]:
-    champion, note = Champion.of(store, bench.manifest.release)
+    champion, note = Champion.of(store, bench.engine.digest)
     if champion is None:
         return None, note
     task = main.outcome.task
@@ -185,7 +183,7 @@ def _against_champion(bench: Bench, main: Tested, store: Path) -> tuple[Comparis
     if difference is None:
         return None, ""
     saw = champion.saw(_test_start(bench.shop))
-    name = f"the champion, {champion.manifest.release[:12]}"
+    name = f"the champion, {champion.engine.digest[:12]}"
     return Comparison.of(name, difference, not saw, "it was trained past the test's start" if saw else ""), ""
 
 
@@ -217,7 +215,7 @@ def _metrics(bench: Bench, tested: dict[str, Tested], main: Tested | None, effor
         "seed": split.seed,
         "effort": effort,
         "as_of": None if moment is None else (EPOCH + timedelta(microseconds=moment)).isoformat(),
-        "release": bench.manifest.release,
+        "release": bench.engine.digest,
         "dataset": _dataset(bench.shop),
         "tasks": {task: one.summary.task() for task, one in tested.items()} or None,
         **top,

@@ -12,10 +12,10 @@ from components.common.prepared import Cut, Prepared
 from components.common.stage import progress
 from components.fuse.lists import FitSet
 from serving.arrays import PAD, Longs, gather
-from serving.engine import DISCOVERY, Engine
+from serving.engine import Engine
 from serving.features import HistoricalStates
 from serving.pool import Pool
-from serving.queries import RECOMMEND
+from serving.queries import DISCOVERY, RECOMMEND
 from serving.states import UserStates
 
 BATCH = 256

@@ -17,8 +17,8 @@ from components.fuse.priors import prior_of
 from components.fuse.search import fit_search
 from serving.blend import Fusion, TaskFusion
 from serving.catalogue import Catalogue
-from serving.engine import DISCOVERY, NEXT_BASKET, Engine
-from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR
+from serving.engine import Engine
+from serving.queries import BUNDLE, DISCOVERY, NEXT_BASKET, RECOMMEND, SEARCH, SIMILAR
 
 FUSION_FILE, REPORT_FILE, OUT_OF_FOLD_FILE = "fusion.json", "fit_report.json", "search_oof.json"
 JUDGEMENTS_FILE = "judgements.parquet"

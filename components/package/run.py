@@ -16,16 +16,10 @@ from serving.catalogue import Catalogue
 from serving.engine import Engine
 from serving.members.base import MEMBER_FILE
 from serving.release import Facts, Manifest, write_manifest
+from serving.rules import RULES_FILE, STANDARD
 
 CATALOGUE_FILE, NORMALISER_FILE, FUSION_FILE = "catalogue.parquet", "normaliser.json", "fusion.json"
-RULES_FILE, SMOKE_FILE, FIT_REPORT = "rules.json", "smoke.json", "fit_report.json"
-RULES = {
-    "schema_version": 1,
-    "rules": [
-        {"name": "unavailable", "action": "filter", "where": {"available": False}},
-        {"name": "seen", "action": "filter", "where": {"seen": True}, "tasks": ["discovery", "similar", "bundle"]},
-    ],
-}
+SMOKE_FILE, FIT_REPORT = "smoke.json", "fit_report.json"
 
 
 def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path], out: Path) -> Manifest:
@@ -52,7 +46,7 @@ def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path],
     _copy(fusion / FUSION_FILE, out / FUSION_FILE)
     _copy_tree(embeddings / "encoder", out / "encoder")
     names = _copy_members(members, shop.split.test.members, out / "members")
-    write_json(out / RULES_FILE, RULES)
+    STANDARD.save(out / RULES_FILE)
     fused = Fusion.load(out / FUSION_FILE)
     facts = _facts(shop, fusion, names, sorted(fused.tasks))
     write_json(out / SMOKE_FILE, smoke(_engine(out, fused, facts)))

@@ -13,9 +13,9 @@ import pandas as pd
 from components.common import columns as c
 from components.common.identity import id_key, pseudonym
 from components.common.prepared import Prepared
-from serving.engine import DISCOVERY, Engine
+from serving.engine import Engine
 from serving.features import HistoricalStates
-from serving.queries import RECOMMEND
+from serving.queries import DISCOVERY, RECOMMEND
 
 SHOWN = 400  # users looked at for a purchase that the blend foresaw
 

@@ -15,7 +15,8 @@ from serving.engine import Engine
 from serving.instances import parse
 from serving.members.base import Member
 from serving.pool import union
-from serving.queries import RECOMMEND, SCENARIOS, Queries
+from serving.queries import RECOMMEND, SCENARIOS, SEARCH, Queries
+from serving.rules import Rule, Rules
 from serving.states import UserStates
 
 N_ITEMS = 6
@@ -98,6 +99,13 @@ def test_union_is_ascending_distinct_and_padded() -> None:
 def test_met_and_unavailable_items_are_never_offered(engine: Engine) -> None:
     given = ask(engine, scenario="recommend", user_id="u", k=6)
     assert sorted(items(given)) == ["i2", "i3", "i4"]
+
+
+def test_the_rules_decide_what_is_hidden(engine: Engine) -> None:
+    engine.rules = Rules(rules=(Rule(name="seen", tasks=(SEARCH,)),))
+    assert set(items(ask(engine, scenario="recommend", user_id="u", k=6))) == {f"i{n}" for n in range(N_ITEMS)}
+    engine.rules = Rules(rules=(Rule(name="unavailable", tasks=(SEARCH,)), Rule(name="seen")))
+    assert set(items(ask(engine, scenario="recommend", user_id="u", k=6))) == {"i2", "i3", "i4", "i5"}
 
 
 def test_next_basket_may_repeat(engine: Engine) -> None:

@@ -10,7 +10,9 @@ from evaluated_run import Run, evaluated_shop, make_run
 from components.common.errors import ReleaseError
 from components.common.prepared import Prepared
 from components.package.run import package
-from serving.release import verify
+from serving.engine import Engine
+from serving.release import Facts, verify, write_manifest
+from serving.rules import STANDARD, Rules
 
 
 def test_a_release_holds_what_serving_needs_and_nothing_else(run: Run) -> None:
@@ -55,6 +57,22 @@ def test_smoke_requests_cover_every_scenario_and_name_no_user(run: Run) -> None:
     assert not any("user_id" in instance for instance in smoke["instances"])
     assert len(smoke["answers"]) == len(smoke["instances"])
     assert all(0 < size <= instance["k"] for instance, size in zip(smoke["instances"], smoke["answers"], strict=True))
+
+
+def test_an_engine_cannot_be_loaded_from_a_release_that_was_changed(run: Run) -> None:
+    release = run.root / "release"
+    assert Engine.load(release).digest == verify(release).release
+    Rules(rules=()).save(release / "rules.json")
+    with pytest.raises(ReleaseError, match=r"rules\.json is not the file that was packaged"):
+        Engine.load(release)
+
+
+def test_the_rules_of_a_release_are_those_its_engine_follows(run: Run) -> None:
+    release, manifest = run.root / "release", verify(run.root / "release")
+    assert Engine.load(release).rules == STANDARD
+    Rules(rules=()).save(release / "rules.json")
+    write_manifest(release, Facts(**{name: getattr(manifest, name) for name in Facts.model_fields}))
+    assert Engine.load(release).rules == Rules(rules=())
 
 
 def test_members_of_other_cuts_stay_out(run: Run) -> None:
