@@ -7,6 +7,7 @@ import numpy as np
 from components.common.ranking import Doubles
 
 RESAMPLES = 2_000
+FEWEST = 6  # of fewer pairs even a unanimous verdict falls to chance once in 32 times: more than 2.5%
 CHUNK = 2_000_000  # draws held in memory at once
 
 
@@ -23,6 +24,7 @@ class Paired(NamedTuple):
 
     difference: Interval
     relative: Interval | None  # None where the champion's mean is 0
+    pairs: int = FEWEST  # users or queries with both values
 
 
 def paired(challenger: Doubles, champion: Doubles, seed: int, resamples: int = RESAMPLES) -> Paired | None:
@@ -44,9 +46,10 @@ def paired(challenger: Doubles, champion: Doubles, seed: int, resamples: int = R
     one, other = _resampled_means(np.stack([ours, theirs], axis=1), seed, resamples).T
     difference = _interval(float(ours.mean() - theirs.mean()), one - other)
     if theirs.mean() <= 0:
-        return Paired(difference, None)
+        return Paired(difference, None, len(ours))
     usable = other > 0
-    return Paired(difference, _interval(float(ours.mean() / theirs.mean() - 1), one[usable] / other[usable] - 1))
+    relative = _interval(float(ours.mean() / theirs.mean() - 1), one[usable] / other[usable] - 1)
+    return Paired(difference, relative, len(ours))
 
 
 def _resampled_means(values: Doubles, seed: int, resamples: int) -> Doubles:

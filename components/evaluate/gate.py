@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from components.common.config import Config
-from components.evaluate.bootstrap import Paired
+from components.evaluate.bootstrap import FEWEST, Paired
 
 FACTS = "contract checks only"
 
@@ -28,8 +28,10 @@ class Comparison(Config):
 
     @classmethod
     def of(cls, over: str, paired: Paired, judged: bool = True, note: str = "") -> "Comparison":
-        """From a bootstrap's result."""
+        """From a bootstrap's result; one of fewer than `FEWEST` users or queries is reported, never judged."""
         value, low, high = paired.difference
+        if paired.pairs < FEWEST:
+            judged, note = False, f"{paired.pairs} to judge by, fewer than {FEWEST}: it may be chance"
         return cls(over=over, difference=value, low=low, high=high, judged=judged, note=note)
 
     @property
@@ -60,7 +62,8 @@ def gate(comparisons: Sequence[Comparison], problems: Sequence[str], notes: Sequ
     reasons += [one.sentence() for one in comparisons]
     reasons += notes
     if not judged:
-        reasons.append(f"No events and no judgements to judge by: {FACTS}.")
+        lack = "Too little" if comparisons else "No events and no judgements"
+        reasons.append(f"{lack} to judge by: {FACTS}.")
     passed = not problems and not any(one.worse for one in judged)
     return Verdict(passed=passed, reasons=tuple(reasons))
 

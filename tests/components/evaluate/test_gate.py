@@ -1,4 +1,6 @@
-from components.evaluate.bootstrap import Interval, Paired
+import numpy as np
+
+from components.evaluate.bootstrap import Interval, Paired, paired
 from components.evaluate.gate import Comparison, gate
 
 
@@ -26,6 +28,18 @@ def test_a_champion_that_saw_the_test_is_reported_not_judged() -> None:
     verdict = gate([against("als", 0.01, 0.02), against("champion", -0.5, -0.4, judged=False)], [])
     assert verdict.passed
     assert verdict.reasons[1].endswith("reported, not judged (it saw the test).")
+
+
+def test_a_verdict_of_fewer_than_six_users_is_reported_not_judged() -> None:
+    lost = paired(np.zeros(5), np.ones(5), seed=0)
+    assert lost is not None
+    verdict = gate([Comparison.of("als", lost)], [])
+    assert verdict.passed
+    assert verdict.reasons[0].endswith("reported, not judged (5 to judge by, fewer than 6: it may be chance).")
+    assert verdict.reasons[1] == "Too little to judge by: contract checks only."
+    lost = paired(np.zeros(6), np.ones(6), seed=0)
+    assert lost is not None
+    assert not gate([Comparison.of("als", lost)], []).passed
 
 
 def test_without_events_and_judgements_only_contracts_are_checked_and_that_is_said() -> None:
