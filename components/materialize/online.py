@@ -10,7 +10,7 @@ from pathlib import Path
 
 from components.common.errors import InputError
 from components.common.files import read_json, write_json
-from components.materialize.repo import apply
+from components.materialize.repo import apply, forget
 from components.materialize.run import FEATURES_FILE
 from components.materialize.sources import SOURCES_FOLDER
 
@@ -24,7 +24,8 @@ def materialize_online(features: Path, store: Path, until: int | None = None) ->
 
     The watermark is committed last, so a run that is killed is simply repeated; rows are keyed by user or item and
     an older row never replaces a newer one, so a repeat changes nothing. Where the catalogue or the event weights
-    are no longer those of the watermark, everything is written anew.
+    are no longer those of the watermark, everything is written anew; and where that watermark lies past the end, the
+    rows are of another shop, or of events taken back, which none of these could replace: they are removed first.
 
     Args:
         features: what `materialize` wrote.
@@ -46,19 +47,15 @@ def materialize_online(features: Path, store: Path, until: int | None = None) ->
         )
     _bring(features / SOURCES_FOLDER, store / SOURCES_FOLDER)
     feast = apply(store)
-    start = _start(store, facts["vocabulary"])
+    mark = read_json(store / WATERMARK_FILE) if (store / WATERMARK_FILE).exists() else {}
+    start = int(mark["until"]) if mark.get("vocabulary") == facts["vocabulary"] else BEGINNING
+    if start == BEGINNING and int(mark.get("until", BEGINNING)) > end:
+        forget(store)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         feast.materialize(start_date=_moment(min(start, end)), end_date=_moment(end))
     committed = max(start, end)
     write_json(store / WATERMARK_FILE, {"until": committed, "vocabulary": facts["vocabulary"]})
     return committed
-
-
-def _start(store: Path, vocabulary: str) -> int:
-    """Where the last complete run of the same vocabulary ended, else the beginning."""
-    path = store / WATERMARK_FILE
-    mark = read_json(path) if path.exists() else {}
-    return int(mark["until"]) if mark.get("vocabulary") == vocabulary else BEGINNING
 
 
 def _bring(source: Path, target: Path) -> None:

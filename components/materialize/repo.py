@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from feast import FeatureStore
 
 STORE_VARIABLE = "CUVEE_STORE"
+ONLINE_FILE = "online.db"
 _loading = threading.Lock()
 
 
@@ -28,8 +29,15 @@ def apply(store: Path) -> "FeatureStore":
         shutil.copyfile(repository() / STORE_FILE, store / STORE_FILE)
         feast = open_store(store)
         feast.apply(_objects(_definitions(store)))
-        _keep_newer(store / "online.db")
+        _keep_newer(store / ONLINE_FILE)
     return feast
+
+
+def forget(store: Path) -> None:
+    """Remove every online row of the store, and no table."""
+    with _alone(store), closing(sqlite3.connect(store / ONLINE_FILE)) as connection, connection:
+        for name in _row_tables(connection):
+            connection.execute(f'DELETE FROM "{name}"')
 
 
 def repository() -> Path:
@@ -72,12 +80,16 @@ def _keep_newer(online: Path) -> None:
     if not online.exists():
         return
     with closing(sqlite3.connect(online)) as connection, connection:
-        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%event_ts%'")
-        for (name,) in names.fetchall():
+        for name in _row_tables(connection):
             connection.execute(
                 f'CREATE TRIGGER IF NOT EXISTS "newer_{name}" BEFORE UPDATE ON "{name}" '
                 "WHEN NEW.event_ts < OLD.event_ts BEGIN SELECT RAISE(IGNORE); END"
             )
+
+
+def _row_tables(connection: sqlite3.Connection) -> list[str]:
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%event_ts%'")
+    return [name for (name,) in names.fetchall()]
 
 
 @contextmanager

@@ -72,6 +72,19 @@ def test_only_what_is_newer_than_the_watermark_is_written(tmp_path: Path) -> Non
     assert online(tmp_path / "store", features).states(["a", "b"], LAST).sizes.tolist() == [1, 1]
 
 
+def test_rows_of_another_shop_with_later_events_give_way(tmp_path: Path) -> None:
+    earlier = planted_events()
+    later = earlier.assign(**{c.ITEM_ID: "y", c.TIMESTAMP: earlier[c.TIMESTAMP] + pd.Timedelta(days=300)})
+    other, mine = features_of(tmp_path / "other", later), features_of(tmp_path / "mine", earlier)
+    facts = read_json(other / "features.json")
+    write_json(other / "features.json", facts | {"vocabulary": "of another catalogue"})
+    materialize_online(other, tmp_path / "store")
+    materialize_online(mine, tmp_path / "store")
+    materialize_online(mine, tmp_path / "alone")
+    assert rows_of(tmp_path / "store") == rows_of(tmp_path / "alone")
+    assert read_json(tmp_path / "store" / WATERMARK_FILE)["until"] == LAST
+
+
 def test_an_end_in_the_future_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     features = features_of(tmp_path, planted_events())
     tomorrow = int((datetime.now(UTC) + timedelta(days=1)).timestamp() * 1e6)
