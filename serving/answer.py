@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PIECE_CELLS = 4_000_000  # scores of one member held at once, 16 MB: what a request may ask does not bound memory
 
 
 def answer(
@@ -39,11 +40,13 @@ def answer(
     for row, instance in enumerate(instances):
         groups[instance.scenario, engine.task(instance.scenario, instance.context.get("new_only"))].append(row)
     answers: list[dict[str, Any]] = [{}] * len(instances)
+    size = max(1, PIECE_CELLS // max(len(engine.catalogue), 1))
     for (scenario, task), rows in groups.items():
-        for row, given in zip(
-            rows, _group(engine, scenario, task, [instances[r] for r in rows], port, as_of), strict=True
-        ):
-            answers[row] = given
+        for start in range(0, len(rows), size):
+            piece = rows[start : start + size]
+            found = _group(engine, scenario, task, [instances[row] for row in piece], port, as_of)
+            for row, given in zip(piece, found, strict=True):
+                answers[row] = given
     return answers
 
 

@@ -19,6 +19,7 @@ from serving.text import trigrams, words
 VOCABULARY_FILE = "vocabulary.json"
 FALLBACK_WEIGHT = 0.5
 SIMILAR_WORDS = 4
+MOST_GUESSES = 8  # unknown words of a query whose meaning is looked for; each costs a pass over a share of the terms
 LEAST_OVERLAP = 0.4
 
 
@@ -44,10 +45,11 @@ class Vocabulary:
     def weights(self, text: str) -> dict[int, float]:
         """Weight by row of the terms of *text*; unknown words give up to SIMILAR_WORDS near ones."""
         found: dict[int, float] = defaultdict(float)
-        for word in dict.fromkeys(words(text)):
+        distinct = list(dict.fromkeys(words(text)))
+        for word in distinct:
             if word in self.rows:
                 found[self.rows[word]] += 1.0
-                continue
+        for word in [word for word in distinct if word not in self.rows][:MOST_GUESSES]:
             for row, weight in self._near(word):
                 found[row] = max(found[row], weight)
         return found

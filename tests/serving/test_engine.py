@@ -168,7 +168,11 @@ def test_a_weight_of_zero_silences_a_member(engine: Engine) -> None:
     assert items(given)[0] == "i3"
 
 
-def test_a_batch_answers_as_its_questions_one_by_one(engine: Engine) -> None:
+@pytest.mark.parametrize("cells", [1, 2 * N_ITEMS, 1_000])
+def test_a_batch_answers_as_its_questions_one_by_one(
+    engine: Engine, cells: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.answer.PIECE_CELLS", cells)
     raws: list[dict[str, object]] = [
         {"scenario": "recommend", "user_id": "u", "k": 3}, {"scenario": "similar", "item_id": "i0", "k": 2},
         {"scenario": "recommend", "user_id": "v", "k": 5, "filters": {"brand": "B"}},

@@ -100,3 +100,11 @@ def test_near_words_are_few_and_ordered() -> None:
     vocabulary = Vocabulary(["cable", "camera", "cameras9", "table"])
     assert list(vocabulary.weights("camer")) == [1, 2]
     assert list(vocabulary.weights("cabel")) == [0]
+
+
+def test_the_order_of_words_does_not_matter_and_guessing_is_bounded() -> None:
+    vocabulary = Vocabulary(["cable", "cables9", "hdmi"])
+    assert vocabulary.weights("hdmi cabel cable") == vocabulary.weights("cable hdmi cabel")
+    nonsense = " ".join(f"qqq{chr(97 + n)}" for n in range(20))
+    assert vocabulary.weights(f"{nonsense} cabel") == {}
+    assert vocabulary.weights(f"{nonsense} cable") == {0: 1.0}
