@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
+from onnxruntime import InferenceSession
 from tokenizers import Tokenizer
 
 from components.common.config import Config
 from components.common.errors import ReleaseError
 from components.common.files import read_json, sha256
 from serving.arrays import Floats
+from serving.onnx import session
 
 MODEL_FILE, TOKENIZER_FILE, ENCODER_FILE = "model.onnx", "tokenizer.json", "encoder.json"
 BATCH_TOKENS = 2048
@@ -39,7 +40,7 @@ class TextEncoder:
     alone (`encode_queries`), and answer the same online and in evaluation.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, tokenizer: Any, spec: EncoderSpec) -> None:
+    def __init__(self, session: InferenceSession, tokenizer: Any, spec: EncoderSpec) -> None:
         self.spec = spec
         self._session = session
         self._inputs = [port.name for port in session.get_inputs()]
@@ -57,13 +58,10 @@ class TextEncoder:
             ReleaseError: a file is missing or is not the one that encoder.json names.
         """
         spec = EncoderSpec.parse(_read(folder / ENCODER_FILE), str(folder / ENCODER_FILE))
-        for name, digest in spec.files.items():
-            _verify(folder / name, digest)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(str(folder / MODEL_FILE), options, providers=["CPUExecutionProvider"])
-        return cls(session, Tokenizer.from_file(str(folder / TOKENIZER_FILE)), spec)
+        for name in (MODEL_FILE, TOKENIZER_FILE):
+            _verify(folder / name, spec.files.get(name, "none"))
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+        return cls(session(folder / MODEL_FILE, threads), tokenizer, spec)
 
     @property
     def dims(self) -> int:

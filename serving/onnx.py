@@ -5,8 +5,7 @@ from pathlib import Path
 import onnxruntime as ort
 
 from components.common.errors import ReleaseError
-
-EXTERNAL = b"location"  # the key that every tensor kept outside the file must name
+from serving.external_data import points_outside
 
 
 def session(path: Path, threads: int = 1) -> ort.InferenceSession:
@@ -34,6 +33,10 @@ def _read(path: Path) -> bytes:
     if path.is_symlink() or not path.is_file() or path.stat().st_nlink > 1:
         raise ReleaseError(f"{path}: expected a plain ONNX file, found none or a link. Publish the release again.")
     content = path.read_bytes()
-    if EXTERNAL in content:
-        raise ReleaseError(f"{path}: names a location of data outside the file. Export it with all its data inside.")
+    try:
+        outside = points_outside(content)
+    except ValueError as error:
+        raise ReleaseError(f"{path}: is not an ONNX model ({error}). Publish the release again.") from error
+    if outside:
+        raise ReleaseError(f"{path}: keeps data in another file. Export it with all its data inside.")
     return content

@@ -42,12 +42,11 @@ def write_encoder(encoder: str, out: Path) -> None:
     if encoder == DEFAULT:
         _write_packaged(out)
         return
-    folder = Path(encoder)
-    if not (folder / ENCODER_FILE).is_file():
-        raise ConfigError(f"encoder '{encoder}': expected '{DEFAULT}' or a folder with {ENCODER_FILE}; found neither.")
-    TextEncoder.load(folder)  # refuses a damaged encoder before it is copied
-    for name in (MODEL_FILE, TOKENIZER_FILE, ENCODER_FILE):
-        shutil.copyfile(folder / name, out / name)
+    for name in (ENCODER_FILE, MODEL_FILE, TOKENIZER_FILE):
+        if not (Path(encoder) / name).is_file():
+            raise ConfigError(f"encoder '{encoder}': expected '{DEFAULT}' or a folder with {name}; found neither.")
+        shutil.copyfile(Path(encoder) / name, out / name)
+    TextEncoder.load(out)  # refuses a damaged encoder
 
 
 def _write_packaged(out: Path) -> None:

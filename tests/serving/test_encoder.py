@@ -75,6 +75,13 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         TextEncoder.load(tmp_path)
 
 
+def test_a_model_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    write_encoder(DEFAULT, tmp_path)
+    write_json(tmp_path / ENCODER_FILE, read_json(tmp_path / ENCODER_FILE) | {"files": {}})
+    with pytest.raises(ReleaseError, match="SHA-256"):
+        TextEncoder.load(tmp_path)
+
+
 def test_longer_texts_are_cut_at_max_tokens(tmp_path: Path) -> None:
     write_encoder(DEFAULT, tmp_path)
     write_json(tmp_path / ENCODER_FILE, read_json(tmp_path / ENCODER_FILE) | {"max_tokens": 4})

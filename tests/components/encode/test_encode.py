@@ -59,6 +59,14 @@ def test_a_damaged_encoder_folder_is_refused(tmp_path: Path) -> None:
         write_encoder(str(tmp_path / "mine"), tmp_path / "out")
 
 
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "encoder.json"])
+def test_an_encoder_folder_that_lacks_a_file_is_refused(name: str, tmp_path: Path) -> None:
+    write_encoder(DEFAULT, tmp_path / "mine")
+    (tmp_path / "mine" / name).unlink()
+    with pytest.raises(ConfigError, match=f"a folder with {name}"):
+        write_encoder(str(tmp_path / "mine"), tmp_path / "out")
+
+
 def test_an_unknown_encoder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="minilm-int8"):
         write_encoder("bert-of-nowhere", tmp_path / "out")
