@@ -18,7 +18,8 @@ class Entries:
 
     user, item, visit: (m,) int32. next_visit: (m,) the user's next visit with that item, NEVER if none. new: (m,)
     the user's first meeting with the item. target: (m,) at least one event of a kind that counts as success.
-    starts: (n_users + 1,) where each user's entries begin.
+    wanted: (m,) the user has such an event with the item, at this visit or another: who looks first and buys later
+    met the item when looking. starts: (n_users + 1,) where each user's entries begin.
     """
 
     user: Ints
@@ -27,6 +28,7 @@ class Entries:
     next_visit: Ints
     new: Bools
     target: Bools
+    wanted: Bools
     starts: Longs
 
     @classmethod
@@ -43,7 +45,8 @@ class Entries:
         new = np.ones(len(user), dtype=bool)
         new[order[1:][same]] = False
         starts = np.searchsorted(user, np.arange(n_users + 1)).astype(np.int64)
-        return cls(user, item, visit, next_visit, new, table["target"].to_numpy(dtype=bool), starts)
+        wanted = table.groupby([c.USER, c.ITEM])["target"].transform("any").to_numpy(dtype=bool)
+        return cls(user, item, visit, next_visit, new, table["target"].to_numpy(dtype=bool), wanted, starts)
 
     def __len__(self) -> int:
         return len(self.user)
@@ -53,7 +56,7 @@ class Entries:
         kept = self.visit < borders[self.user]
         starts = np.concatenate([[0], np.cumsum(kept)])[self.starts].astype(np.int64)
         user, item, visit, later = (x[kept] for x in (self.user, self.item, self.visit, self.next_visit))
-        return Entries(user, item, visit, later, self.new[kept], self.target[kept], starts)
+        return Entries(user, item, visit, later, self.new[kept], self.target[kept], self.wanted[kept], starts)
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def positions(entries: Entries, only_new: bool, borders: Ints) -> tuple[Position
 
     Args:
         entries: the training entries.
-        only_new: targets are items the user meets for the first time.
+        only_new: targets are items the user meets for the first time and wants, then or later.
         borders: (n_users,) the visit from which on all that a user met is held out; NEVER holds out nothing.
 
     Returns:
@@ -100,7 +103,8 @@ def positions(entries: Entries, only_new: bool, borders: Ints) -> tuple[Position
     at_border = np.full(len(borders), len(entries), dtype=np.int64)
     np.minimum.at(at_border, entries.user[held], first[held])
     first = np.where(held, at_border[entries.user], first)
-    chosen = entries.target & (entries.new | (not only_new)) & (first > entries.starts[entries.user])
+    goal = entries.new & entries.wanted if only_new else entries.target
+    chosen = goal & (first > entries.starts[entries.user])
     rows = np.flatnonzero(chosen & ~held), np.flatnonzero(chosen & held)
     return _grouped(entries, first, rows[0]), _grouped(entries, first, rows[1])
 

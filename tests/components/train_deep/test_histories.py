@@ -46,6 +46,13 @@ def test_only_target_events_are_targets() -> None:
     assert at.targets.tolist() == [4, 7]
 
 
+def test_an_item_viewed_first_and_bought_later_is_a_target_when_it_is_met() -> None:
+    seen = BOUGHT.assign(event=np.where(BOUGHT[c.VISIT] < 3, "view", "purchase"))
+    seen = pd.concat([seen, seen.tail(1).assign(user=0, visit=4, item=6, event="purchase")])
+    at, _ = positions(Entries.from_events(seen, ("purchase",), 2), True, FREE)
+    assert (at.visit.tolist(), at.targets.tolist()) == ([2, 3], [6, 7])
+
+
 def test_all_from_the_border_on_is_held_out() -> None:
     entries = Entries.from_events(BOUGHT, ("purchase",), 2)
     before, held = positions(entries, True, np.array([2, NEVER], dtype=np.int32))
