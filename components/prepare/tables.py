@@ -92,11 +92,18 @@ def keep_items(items: pd.DataFrame, events: pd.DataFrame, kept: Bools) -> tuple[
 def _profiles(users: pd.DataFrame) -> dict[str, str]:
     names = [name for name in users.columns if name != c.USER_ID]
     rows = users[names].astype(object).to_dict("records")
-    texts = ({str(name): _plain(value) for name, value in row.items() if not pd.isna(value)} for row in rows)
+    texts = ({str(name): _plain(value) for name, value in row.items() if _known(value)} for row in rows)
     return {
         str(user): json.dumps(text, sort_keys=True, ensure_ascii=False)
         for user, text in zip(users[c.USER_ID], texts, strict=True)
     }
+
+
+def _known(value: Any) -> bool:
+    """Is there a value that JSON can hold: not null, NaN or infinite."""
+    if isinstance(value, float | np.floating):
+        return bool(np.isfinite(value))
+    return not pd.api.types.is_scalar(value) or not pd.isna(value)
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,8 @@ from components.common.prepared import Prepared
 from components.prepare.run import prepare
 from serving.normaliser import Normaliser
 
+PROFILE = {"age": 30.0, "city": "Bonn", "likes": "['tea']"}
+
 
 def prepared_from(folder: Path, events: pd.DataFrame | None, protocol: str = "temporal", **shop: Any) -> Prepared:
     write_tables(folder / "tables", events, **shop)
@@ -38,14 +40,13 @@ def test_the_planted_shop_is_split_by_time(tmp_path: Path) -> None:
 
 def test_users_items_and_searches_have_their_places(tmp_path: Path) -> None:
     write_tables(tmp_path / "tables", planted_events(), window_days=20)
-    pd.DataFrame({c.USER_ID: ["a", "q"], "age": [30.0, np.nan], "city": ["Bonn", None]}).to_parquet(
-        tmp_path / "tables" / "users.parquet"
-    )
+    profile = {"age": [30.0, np.nan], "city": ["Bonn", None], "spent": [np.inf, np.nan], "likes": [["tea"], None]}
+    pd.DataFrame({c.USER_ID: ["a", "q"], **profile}).to_parquet(tmp_path / "tables" / "users.parquet")
     (tmp_path / "tables" / "relations.parquet").write_bytes(b"as it is")
     counts = prepare(tmp_path / "tables", tmp_path / "out", "temporal", "fast", 0)
     shop = Prepared.load(tmp_path / "out")
     assert shop.users[c.USER_ID].tolist() == ["a", "b", "c", "q"]
-    assert [json.loads(text) for text in shop.users[c.PROFILE]] == [{"age": 30.0, "city": "Bonn"}, {}, {}, {}]
+    assert [json.loads(text) for text in shop.users[c.PROFILE]] == [PROFILE, {}, {}, {}]
     assert shop.items[c.ITEM_ID].tolist() == ["w", "x", "y", "z"]
     assert shop.items[c.TITLE].tolist() == ["wide hat", "xylophone", "yellow boots", "zebra"]
     searches = pd.read_parquet(tmp_path / "out" / "searches.parquet")
