@@ -32,6 +32,10 @@ def baskets(events: pd.DataFrame, n_items: int) -> sparse.csr_matrix:
 
 
 def _joined(entries: pd.DataFrame) -> pd.DataFrame:
-    """Each visit's items in the baskets that begin with it and with the visits just before it."""
+    """Each visit's items in the baskets that begin with it and with the visits just before it.
+
+    Visits are counted among these entries: what else a user did in between does not part them.
+    """
+    entries = entries.assign(**{c.VISIT: entries.groupby(c.USER)[c.VISIT].rank("dense").astype("int64")})
     shifted = [entries.assign(**{c.VISIT: entries[c.VISIT] - back}) for back in range(JOINED_VISITS)]
     return pd.concat(shifted).drop_duplicates()

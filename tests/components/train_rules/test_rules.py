@@ -37,6 +37,11 @@ def test_single_item_visits_are_joined_with_their_neighbours_only() -> None:
     np.testing.assert_array_equal(together, apart < JOINED_VISITS)
 
 
+def test_what_lies_between_single_item_visits_does_not_part_them() -> None:
+    near, far = (baskets(visits([(0, gap * visit, visit) for visit in range(8)]), 8) for gap in (1, 9))
+    np.testing.assert_array_equal((near.T @ near).toarray(), (far.T @ far).toarray())
+
+
 def test_complements_by_hand() -> None:
     """Baskets {0,1}, {0,1,2}, {2}: pair (0,1) has 1/2 + 1/3, (0,2) and (1,2) have 1/3; each item is in two."""
     taken = sparse.csr_matrix(np.array([[1, 1, 0], [1, 1, 1], [0, 0, 1]], dtype=np.float32))
