@@ -39,7 +39,7 @@ class Config(BaseModel):
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
+            raise ConfigError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
         if not isinstance(values, dict):
             raise ConfigError(f"{path}: expected 'name: value' lines, found {type(values).__name__}.")
         return cls.parse(values, str(path))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -112,7 +113,11 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         return _read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
     except (pa.ArrowException, OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        kind = "a UTF-8 CSV file with one header line" if path.suffix == ".csv" else "a complete Parquet file"
+        kind = (
+            "a UTF-8 CSV file, one header line and commas between fields"
+            if path.suffix == ".csv"
+            else "a complete Parquet file"
+        )
         remedy = "Write the file again; it is damaged, cut off or of another format."
         raise DataError(path.stem, "", 0, f"{path.name}: {str(error).strip()[:200]}", kind, remedy) from error
 
@@ -125,9 +130,12 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
+    as_text: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""], "encoding": "utf-8-sig"}
+    frame = pd.read_csv(path, **as_text)
     if not isinstance(frame.index, pd.RangeIndex):
         raise pd.errors.ParserError("rows have more fields than the header")
+    header = pd.read_csv(path, header=None, nrows=1, **as_text).iloc[0]
+    frame.columns = pd.Index(header.where(header.notna(), frame.columns.to_series().to_numpy()))  # as they are written
     return frame
 
 
@@ -164,7 +172,7 @@ def unknown_columns(table: str, frame: pd.DataFrame) -> list[str]:
 def row_text(position: int, value: object) -> str:
     """How a message names one row: counted from 1, the header not counted."""
     plain = value.item() if isinstance(value, np.generic) else value
-    return f"row {position + 1}: {plain!r}"
+    return f"row {position + 1}: {plain!r:.200}"
 
 
 def _require_columns(contract: Table, frame: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ from components.common.errors import ConfigError, CuveeError, DataError
 from components.common.tables import row_text
 
 Result = Mapping[str, Any]
-NAMES = (c.ITEM_ID, c.USER_ID, c.CAMPAIGN_ID, c.QUERY)  # what tells a row apart in a message
+NAMES = (c.ITEM_ID, c.CAMPAIGN_ID, c.QUERY)  # what tells a row apart in a message; a pseudonym would tell nobody
 
 
 def passed(result: Result, expected: int, rows: int, minimum: int) -> bool:
@@ -73,4 +73,6 @@ def _offender(frame: pd.DataFrame, subject: str, outcome: Result) -> str:
     )
     value = row[subject]
     shown = value.isoformat() if isinstance(value, pd.Timestamp) else value
+    if subject == c.USER_ID and pd.notna(value):
+        ids = "its pseudonym; see this row of your own table"
     return row_text(first, shown) + (f" ({ids})" if ids else "")

@@ -96,6 +96,20 @@ def test_a_column_named_twice_is_refused() -> None:
         canonical("items", pd.DataFrame([["1", "a", "b"]], columns=["item_id", "title", "title"]))
 
 
+def test_a_csv_column_named_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item_id,title,title,\n1,a,b,c\n", encoding="utf-8-sig")
+    frame = read_table(tmp_path / "items.csv")
+    assert list(frame.columns) == ["item_id", "title", "title", "Unnamed: 3"]
+    with pytest.raises(DataError, match=r"column 'title'.*each name once"):
+        canonical("items", frame, text=True)
+
+
+def test_a_long_cell_does_not_flood_the_message() -> None:
+    with pytest.raises(DataError) as caught:
+        canonical("items", items(price=["9" * 100_000 + "x", "1"]), text=True)
+    assert len(str(caught.value)) < 500
+
+
 def test_columns_outside_the_contract_are_left_out_except_in_open_tables() -> None:
     assert unknown_columns("items", items(colour=["red", "blue"])) == ["colour"]
     assert list(canonical("items", items(colour=["red", "blue"]))) == ["item_id", "title"]

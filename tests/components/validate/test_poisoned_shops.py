@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from shops import CORRUPTIONS
 
@@ -111,8 +112,16 @@ def test_spoilt_settings_are_refused(name: str, shop_copy: Path, tmp_path: Path)
 
 def test_the_first_offender_is_named_by_row_and_value(shop_copy: Path, tmp_path: Path) -> None:
     CORRUPTIONS["events_unknown_item"](shop_copy)
-    with pytest.raises(InputError, match=r"1 row — first: \"row 8: 'no-such-item' \(user_id="):
+    with pytest.raises(InputError, match=r"1 row — first: \"row 8: 'no-such-item'\". Expected"):
         run(shop_copy, tmp_path)
+
+
+def test_a_user_is_named_by_row_and_pseudonym_only(shop_copy: Path, tmp_path: Path) -> None:
+    users = pd.read_parquet(shop_copy / "users.parquet")
+    CORRUPTIONS["users_duplicate_id"](shop_copy)
+    with pytest.raises(InputError, match=r"row 1: '[0-9a-f]{32}' \(its pseudonym; see this row") as caught:
+        run(shop_copy, tmp_path)
+    assert repr(users["user_id"].iloc[0]) not in str(caught.value)
 
 
 def test_items_are_reported_before_events(shop_copy: Path, tmp_path: Path) -> None:
