@@ -131,7 +131,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     as_text: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""], "encoding": "utf-8-sig"}
-    frame = pd.read_csv(path, **as_text)
+    frame: pd.DataFrame = pd.read_csv(path, **as_text)
     if not isinstance(frame.index, pd.RangeIndex):
         raise pd.errors.ParserError("rows have more fields than the header")
     header = pd.read_csv(path, header=None, nrows=1, **as_text).iloc[0]

@@ -74,7 +74,8 @@ def test_only_what_is_newer_than_the_watermark_is_written(tmp_path: Path) -> Non
 
 def test_rows_of_another_shop_with_later_events_give_way(tmp_path: Path) -> None:
     earlier = planted_events()
-    later = earlier.assign(**{c.ITEM_ID: "y", c.TIMESTAMP: earlier[c.TIMESTAMP] + pd.Timedelta(days=300)})
+    later = earlier.copy()
+    later[c.ITEM_ID], later[c.TIMESTAMP] = "y", earlier[c.TIMESTAMP] + pd.Timedelta(days=300)
     other, mine = features_of(tmp_path / "other", later), features_of(tmp_path / "mine", earlier)
     facts = read_json(other / "features.json")
     write_json(other / "features.json", facts | {"vocabulary": "of another catalogue"})
