@@ -14,6 +14,7 @@ from components.common.config import Config, Effort, Protocol
 from components.common.errors import CuveeError
 from components.common.files import read_json, write_json
 from components.common.stage import PROGRESS_FILE
+from components.evaluate.known_relations import read_relations
 from pipelines.console import Watcher
 
 REFUSED = 3
@@ -46,6 +47,8 @@ class RunSettings(Config):
 
 def run(settings: RunSettings) -> int:
     """Run the pipeline and return the exit code: 0 deployed, 2 bad input, 3 refused by the gate, 1 a failure."""
+    if settings.relations:
+        read_relations(Path(settings.relations))  # they are asked for last: better told now than then
     out = settings.out.resolve()
     for name in ("pipeline", "report", "release", "deployment"):
         shutil.rmtree(out / name, ignore_errors=True)

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from components.common import columns as c
-from components.common.errors import DataError
+from components.common.errors import ConfigError, DataError
+from components.common.tables import canonical, read_table
 from components.evaluate.relevance import Relevance
 from serving.arrays import PAD
 from serving.engine import Engine
@@ -15,24 +16,23 @@ from serving.states import UserStates
 
 K, BATCH = 20, 256
 SCENARIO = {"complement": BUNDLE, "substitute": SIMILAR}
-WANTED = (c.ITEM_ID, c.RELATED_ID, c.KIND)
 
 
 def read_relations(path: Path) -> pd.DataFrame:
-    """Read a CSV or Parquet file of item_id, related_id, kind.
+    """Read a CSV or Parquet file of item_id, related_id, kind; rows with an empty cell say nothing.
 
     Raises:
-        DataError: it cannot be read, or a column is missing.
+        ConfigError: there is no such file.
+        DataError: it cannot be read, a column is missing, or no row is a complement or a substitute.
     """
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str)
-    except (OSError, ValueError) as error:
-        raise DataError("relations", "", 0, path.name, "a readable CSV or Parquet file", f"{error}") from error
-    missing = [name for name in WANTED if name not in table.columns]
-    if missing:
-        found = ", ".join(map(str, table.columns))
-        raise DataError("relations", missing[0], 0, found, f"the columns {', '.join(WANTED)}", "Add the column.")
-    return table[list(WANTED)].astype(str)
+    if not path.is_file():
+        raise ConfigError(f"--relations {path}: no such file. Check the path, or leave the option out.")
+    table = canonical("relations", read_table(path), text=path.suffix == ".csv").dropna()
+    if not table[c.KIND].isin(SCENARIO).any():
+        found = f"{path.name}: kinds {sorted(table[c.KIND].unique())[:5]}"
+        remedy = "Rename the kinds, or leave --relations out."
+        raise DataError("relations", c.KIND, len(table), found, "rows of complement or substitute", remedy)
+    return table
 
 
 def judge_relations(engine: Engine, relations: pd.DataFrame) -> dict[str, dict[str, float | None]]:

@@ -17,12 +17,13 @@ def cuvee(*arguments: object) -> subprocess.CompletedProcess[str]:
     [
         (["run", "--data", "x", "--out", "OUT", "--effort", "slow"], 2, "effort"),
         (["run", "--data", "x", "--out", "OUT", "--seed", "-1"], 2, "seed"),
+        (["run", "--data", "x", "--out", "OUT", "--relations", "no.csv"], 2, "no.csv"),
         (["ask", "recommend", "208", "--url", "http://127.0.0.1:9"], 1, "127.0.0.1:9"),
         (["demo", "--out", "OUT"], 1, "Run `cuvee run` first"),
         (["rollback", "--store", "OUT"], 1, "OUT"),
         (["submit", "--host", "http://127.0.0.1:9"], 1, "127.0.0.1:9"),
     ],
-    ids=["effort", "seed", "ask", "demo", "rollback", "submit"],
+    ids=["effort", "seed", "relations", "ask", "demo", "rollback", "submit"],
 )
 def test_errors_are_one_message(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
     given = [str(tmp_path / "OUT") if argument == "OUT" else argument for argument in arguments]

@@ -16,6 +16,7 @@ from components.common import columns as c
 from components.common.errors import DataError, ReleaseError
 from components.common.prepared import Prepared
 from components.evaluate.judge import judge
+from components.evaluate.known_relations import read_relations
 from components.evaluate.relevance import relevant
 from components.evaluate.run import evaluate
 from serving.engine import Engine
@@ -198,6 +199,15 @@ def test_relations_are_truth_for_bundles_and_similar_items(run: Run, tmp_path: P
     table.to_csv(tmp_path / "relations.csv", index=False)
     relations = judged(run, relations=tmp_path / "relations.csv")["metrics"]["relations"]
     assert relations == {"complement": {"recall@20": 1.0}, "substitute": {"recall@20": None}}
+
+
+def test_relations_keep_their_ids_and_say_which_kinds_they_lack(tmp_path: Path) -> None:
+    path = tmp_path / "relations.csv"
+    path.write_text("item_id,related_id,kind,note\nNA,007,complement,x\n007,,complement,y\n")
+    assert read_relations(path).to_numpy().tolist() == [["NA", "007", "complement"]]
+    path.write_text("item_id,related_id,kind\n1,2,also_viewed\n")
+    with pytest.raises(DataError, match=r"also_viewed.*complement or substitute"):
+        read_relations(path)
 
 
 def test_relations_without_their_columns_say_which(run: Run, tmp_path: Path) -> None:
