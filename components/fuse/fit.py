@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from components.common.ranking import ndcg_at
 from components.fuse.lists import FitSet, Lists
-from components.fuse.methods import SINGLE, Method, methods, single
+from components.fuse.methods import SINGLE, STEADY, Method, methods, single
 from serving.arrays import PAD, top_k
 from serving.blend import Blend, TaskFusion, Weights, apply
 from serving.calibration import FEATURES
@@ -36,7 +36,7 @@ def fit_task(
     """Learn the blend of one task.
 
     Every method is fitted on all folds but one and judged by NDCG@10 on that one, over users or queries; of those
-    within one standard error of the best (paired over lists), the simplest is chosen and refitted on everything.
+    within one standard error of the best (paired over lists), the steadiest is chosen and refitted on everything.
 
     Args:
         sets: lists of one or more fit cuts, all with the same members.
@@ -67,10 +67,14 @@ def fit_task(
 
 
 def choose(judged: Mapping[str, Doubles]) -> str:
-    """The simplest method (the first) whose paired mean difference to the best is within one standard error."""
+    """The steadiest method (`STEADY`, then the first) whose paired mean difference to the best is within one error.
+
+    Where users are few nearly everything is within one standard error; to bet on the member that happened to lead
+    then costs more than to spread the weights.
+    """
     best = max(judged, key=lambda name: mean(judged[name]))
-    for name, values in judged.items():
-        behind = judged[best] - values
+    for name in sorted(judged, key=lambda name: STEADY.index(name) if name in STEADY else len(STEADY)):
+        behind = judged[best] - judged[name]
         behind = behind[~np.isnan(behind)]
         error = behind.std(ddof=1) / np.sqrt(len(behind)) if len(behind) > 1 else 0.0
         if len(behind) == 0 or behind.mean() <= error:

@@ -17,6 +17,7 @@ Method = Callable[[Lists], Blend]
 SINGLE = "single:"
 RIDGE = 1e-6  # keeps twin members from taking huge opposite weights
 FREE = {"softmax_firm": 1e-2, "softmax_free": 1e-3, "softmax_loose": 1e-4}  # l2, chosen among by cross-fitting
+STEADY = ("prior", "softmax", *FREE, "least_squares_non_negative", "least_squares")  # which to take of equals
 
 
 def single(name: str, members: tuple[str, ...]) -> Blend:

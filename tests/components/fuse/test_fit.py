@@ -158,13 +158,15 @@ def test_no_method_learns_from_the_lists_it_is_judged_on() -> None:
     assert not np.isnan(judged["remember"]).any()
 
 
-def test_the_simplest_within_one_standard_error_is_chosen() -> None:
+def test_the_steadiest_within_one_standard_error_is_chosen() -> None:
     random = np.random.default_rng(0)
     best = random.random(400)
     near, far = best - random.normal(0.001, 0.1, 400), best - random.normal(0.1, 0.1, 400)
     assert choose({"far": far, "near": near, "best": best}) == "near"
     assert choose({"far": far, "best": best}) == "best"
     assert choose({"one": np.array([np.nan]), "two": np.array([np.nan])}) == "one"
+    assert choose({"single:als": best, "voting": near, "softmax_firm": near, "softmax": near}) == "softmax"
+    assert choose({"single:als": best, "voting": near, "softmax": far}) == "single:als"
 
 
 def test_voting_by_hand() -> None:
