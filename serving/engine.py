@@ -116,7 +116,7 @@ class Engine:
 
     def pool_of(self, rows: Mapping[str, Floats], recall: int = RECALL) -> Pool:
         """The pool of the rows that `full_scores` gave."""
-        channels = {name: top_k(scores, recall) for name, scores in rows.items() if self.members[name].recalls}
+        channels = {name: top_k(scores, recall) for name, scores in rows.items()}
         candidates = union(list(channels.values()))
         return self._pool(rows, candidates, channels)
 
@@ -165,7 +165,6 @@ class Engine:
     @staticmethod
     def _pool(rows: Mapping[str, Floats], candidates: Ints, channels: dict[str, Ints]) -> Pool:
         scores = np.stack([gather(row, candidates) for row in rows.values()], axis=2)
-        scores[np.isneginf(scores)] = np.nan
         return Pool(candidates, scores, tuple(rows), channels)
 
 
@@ -176,7 +175,7 @@ def rank_with(pool: Pool, blend: Blend, k: int, weights: Mapping[str, float] | N
     contributions = apply(blend, pool.features[:, :, known], present, weights)
     total = contributions.sum(axis=2, dtype=np.float64).astype(np.float32)
     total[~pool.valid] = -np.inf
-    order = top_k(total, k)
+    order = pool.best(total, k)
     chosen = np.maximum(order, 0)
     items = np.where(order == PAD, PAD, np.take_along_axis(pool.candidates, chosen, axis=1))
     scores = np.take_along_axis(total, chosen, axis=1)

@@ -11,7 +11,7 @@ from components.common.ranking import Doubles
 from components.common.stage import progress
 from components.evaluate.metrics import LONGEST, auc
 from components.evaluate.relevance import Relevance
-from serving.arrays import PAD, Bools, Floats, Ints, top_k
+from serving.arrays import PAD, Bools, Floats, Ints
 from serving.engine import RECALL, Engine
 from serving.pool import Ranking
 from serving.queries import RECOMMEND
@@ -102,8 +102,7 @@ def _judge_batch(engine: Engine, states: UserStates, relevance: Relevance, task:
     pool = engine.pool_of(rows)
     members = {}
     for name, scores in rows.items():
-        best = pool.channels[name][:, :LONGEST] if name in pool.channels else top_k(scores, LONGEST)
-        members[name] = Judged(_wide(best), auc(scores, relevance.rows, relevance.items))
+        members[name] = Judged(_wide(pool.channels[name][:, :LONGEST]), auc(scores, relevance.rows, relevance.items))
     eligible = _eligible(next(iter(rows.values())), relevance)
     fusion = engine.fusion.tasks[task]  # type: ignore[union-attr]
     ranked = {name: engine.rank(pool, task, pool.candidates.shape[1], name) for name in fusion.methods}

@@ -24,7 +24,6 @@ class Member(ABC):
     kind: ClassVar[str]
     family: ClassVar[Family]
     scenarios: ClassVar[frozenset[str]]
-    recalls: ClassVar[bool] = True  # is its top of the whole catalogue a recall channel
     met_only: ClassVar[bool] = False  # scores only items the user has met: nothing to say where those are hidden
     name: str  # its folder's name
 

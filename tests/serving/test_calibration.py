@@ -35,6 +35,10 @@ def test_padding_is_nothing_at_all() -> None:
     assert found[1].tolist() == [1, 1, 1, 1, 1, 0]
 
 
+def test_borda_counts_candidates_and_not_their_padding() -> None:
+    assert of(9.0, 3.0, 1.0, valid=[True, True, False])[:, BORDA].tolist() == [1.0, 0.5, 0.0]
+
+
 def test_votes_go_to_ten() -> None:
     assert of(*range(30, 0, -1))[:, VOTE].sum() == 10
 

@@ -11,7 +11,7 @@ from components.common.config import ShopConfig
 from serving.arrays import PAD, Floats
 from serving.blend import FEATURES, Blend, Fusion, TaskFusion
 from serving.catalogue import Catalogue
-from serving.engine import Engine
+from serving.engine import Engine, rank_with
 from serving.instances import parse
 from serving.members.base import Member
 from serving.pool import union
@@ -120,6 +120,41 @@ def test_contributions_sum_to_the_score_exactly(engine: Engine) -> None:
         assert sum(item["why"].values()) == item["score"]
 
 
+def test_positions_count_from_one_and_reasons_come_when_asked_for(engine: Engine) -> None:
+    given = ask(engine, scenario="recommend", k=4, explain=True)["items"]
+    assert [item["position"] for item in given] == [1, 2, 3, 4]  # type: ignore[attr-defined]
+    reasons = {item["item_id"]: set(item["why"]) for item in given}  # type: ignore[attr-defined]
+    assert reasons["i3"] == {"one", "two"}
+    assert reasons["i0"] == {"one"}  # the worst of `two` adds nothing
+    assert all("why" not in item for item in ask(engine, scenario="recommend")["items"])  # type: ignore[attr-defined]
+
+
+def test_only_those_who_have_features_miss_them(engine: Engine) -> None:
+    batch = [parse({"scenario": "recommend", "user_id": "down"}), parse({"scenario": "recommend"})]
+    assert [one["degraded"] for one in engine.answer(batch, Port(engine.catalogue), AS_OF)] == [["features"], []]
+
+
+def test_a_task_without_a_blend_falls_back_to_discovery(engine: Engine) -> None:
+    assert engine.task("recommend", new_only=False) == "next_basket"
+    assert engine.fusion is not None
+    engine.fusion = Fusion(tasks={"discovery": engine.fusion.tasks["discovery"]})
+    assert engine.task("recommend", new_only=False) == "discovery"
+    assert set(items(ask(engine, scenario="recommend", user_id="u", context={"new_only": False}))) == {"i2", "i3", "i4"}
+
+
+def test_a_member_of_met_items_is_asked_only_where_they_may_be_shown(engine: Engine) -> None:
+    engine.members["two"].met_only = True  # type: ignore[misc]
+    queries = Queries(RECOMMEND, UserStates.from_items([[0]], AS_OF))
+    assert [engine.pool(queries, task).members for task in ("discovery", "next_basket")] == [("one",), ("one", "two")]
+
+
+def test_padding_never_outranks_a_candidate_of_negative_score(engine: Engine) -> None:
+    against = Blend(kind="against", members=("one",), weights=((0.0, -1.0, 0.0, 0.0, 0.0, 0.0),))
+    pool = engine.pool(Queries(RECOMMEND, UserStates.from_items([[0, 1, 2], []], AS_OF)), "discovery")
+    ranking = rank_with(pool, against, 5)
+    assert ranking.items.tolist() == [[4, 3, PAD, PAD, PAD], [4, 3, 2, 1, 0]]
+
+
 def test_unknown_user_is_answered_and_a_store_that_is_down_is_named(engine: Engine) -> None:
     assert ask(engine, scenario="recommend", user_id="nobody")["degraded"] == []
     given = ask(engine, scenario="recommend", user_id="down")
@@ -164,8 +199,9 @@ def test_filters_limit_the_answer(engine: Engine, filters: dict[str, object], ex
 
 
 def test_a_weight_of_zero_silences_a_member(engine: Engine) -> None:
-    given = ask(engine, scenario="recommend", k=5, weights={"one": 0.0})
-    assert items(given)[0] == "i3"
+    assert items(ask(engine, scenario="recommend", k=5))[0] == "i3"
+    assert items(ask(engine, scenario="recommend", k=5, weights={"two": 0.0}))[0] == "i0"
+    assert items(ask(engine, scenario="recommend", k=3, weights={"one": 0.0})) == ["i3", "i2", "i1"]
 
 
 @pytest.mark.parametrize("cells", [1, 2 * N_ITEMS, 1_000])

@@ -48,3 +48,11 @@ def test_nobody_and_a_champion_of_zero() -> None:
     found = paired(np.array([1.0]), np.array([0.0]), seed=0)
     assert found is not None
     assert found.relative is None
+
+
+def test_draws_in_which_the_champion_has_nothing_do_not_count_towards_the_ratio() -> None:
+    found = paired(np.array([0.0, 0.5, 0.0, 1.0]), np.array([0.0, 0.0, 0.0, 1.0]), seed=0)
+    assert found is not None
+    assert found.relative is not None
+    assert np.isfinite(found.relative).all()
+    assert found.relative.value == pytest.approx(0.5)
