@@ -5,8 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
-from serving.arrays import PAD, Bools, Floats, Ints
+from serving.arrays import PAD, Bools, Floats, Ints, top_k
 from serving.blend import features
+
+POPULARITY = "popularity"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,19 @@ class Pool:
     def features(self) -> Floats:
         """(n, c, K, F) calibrated features of the scores, see serving.blend."""
         return features(self.scores, self.valid)
+
+    def best(self, totals: Floats, k: int) -> Ints:
+        """(n, min(k, c)) places of the highest *totals* (n, c), best first, -1 after the last.
+
+        Of equals the more popular comes first, then the lower catalogue row: for a user of whom nothing is known,
+        all that the other members say is equal.
+        """
+        if POPULARITY not in self.members:
+            return top_k(totals, k)
+        popular = self.scores[:, :, self.members.index(POPULARITY)]
+        order = np.lexsort((-popular, -totals), axis=1)[:, :k]
+        low = np.isneginf(np.take_along_axis(totals, order, axis=1))
+        return np.where(low, PAD, order).astype(np.int32)
 
 
 @dataclass(frozen=True)
