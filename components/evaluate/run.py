@@ -113,8 +113,8 @@ def _bench(release: Path, prepared: Path, features: Path) -> Bench:
 
 
 def _groups(items: pd.DataFrame) -> Ints:
-    """(n_items,) number of each item's category path, -1 without one."""
-    path = items[c.CATEGORY].astype(str)
+    """(n_items,) number of each item's category path, -1 without one; of its brand where no item has a category."""
+    path = items[c.CATEGORY if (items[c.CATEGORY] != "").any() else c.BRAND].astype(str)
     return np.asarray(pd.factorize(path.where(path != ""))[0], dtype=np.int32)
 
 

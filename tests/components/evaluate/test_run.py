@@ -18,7 +18,7 @@ from components.common.prepared import Prepared
 from components.evaluate.judge import judge
 from components.evaluate.known_relations import read_relations
 from components.evaluate.relevance import relevant
-from components.evaluate.run import evaluate
+from components.evaluate.run import _groups, evaluate
 from serving.engine import Engine
 from serving.features import HistoricalStates
 
@@ -182,6 +182,12 @@ def test_a_damaged_release_is_not_evaluated(run: Run) -> None:
     (run.root / "release" / "fusion.json").write_text("{}")
     with pytest.raises(ReleaseError):
         judged(run)
+
+
+def test_items_are_told_apart_by_brand_where_none_has_a_category() -> None:
+    items = pd.DataFrame({c.CATEGORY: ["", "", ""], c.BRAND: ["a", "", "a"]})
+    assert _groups(items).tolist() == [0, -1, 0]
+    assert _groups(items.assign(**{c.CATEGORY: ["x", "y", ""]})).tolist() == [0, 1, -1]
 
 
 def test_search_is_judged_on_judged_items_alone(run: Run) -> None:
