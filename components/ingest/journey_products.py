@@ -8,6 +8,7 @@ from components.common import columns as c
 from components.ingest.shop import Ledger
 
 LEVELS = ("department", "product_category", "product_type")
+FIRST_WEEKS = pd.Timedelta(days=28)
 
 
 def items(products: pd.DataFrame, lines: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
@@ -15,7 +16,7 @@ def items(products: pd.DataFrame, lines: pd.DataFrame, ledger: Ledger) -> pd.Dat
 
     Args:
         products: product_id, manufacturer_id, department, brand, product_category, product_type, package_size.
-        lines: cleaned transaction lines with product_id and price (USD per unit).
+        lines: cleaned transaction lines with product_id, timestamp and price (USD per unit).
         ledger: where the rules are counted.
 
     Returns:
@@ -60,12 +61,17 @@ def _attributes(products: pd.DataFrame) -> list[str]:
 
 
 def prices(products: pd.DataFrame, lines: pd.DataFrame, ledger: Ledger) -> "pd.Series[float]":
-    """The median unit price paid for each product; one never paid for takes its nearest level's median.
+    """The median unit price paid for each product in its first weeks; one never paid for takes its level's median.
+
+    The source has no price list. A median over the whole year would tell members trained on its beginning what was
+    paid at its end; what a product cost when it came is known from then on.
 
     Returns:
         USD, one per row of *products*, never null.
     """
     paid = lines[lines[c.PRICE] > 0]
+    came = paid.groupby("product_id")[c.TIMESTAMP].transform("min")
+    paid = paid[paid[c.TIMESTAMP] < came + FIRST_WEEKS]
     price = products["product_id"].map(paid.groupby("product_id")[c.PRICE].median())
     missing = price.isna()
     why = "Nobody paid for it: the median of its product type, else category, department or shop stands in."

@@ -10,7 +10,7 @@ import pytest
 from components.common.files import read_json
 from components.ingest.journey_campaigns import STOREWIDE, coupon_campaigns
 from components.ingest.journey_events import clean_lines, redeemed
-from components.ingest.journey_products import items
+from components.ingest.journey_products import items, prices
 from components.ingest.run import ingest
 from components.ingest.shop import Ledger
 
@@ -101,6 +101,12 @@ def test_titles_paths_and_prices_have_no_gaps() -> None:
     assert table["price"].tolist() == pytest.approx([2.5, 2.5, 21.6, 12.05])
     assert json.loads(table["attributes"][0]) == {"label": "Private", "package_size": "14.5 OZ"}
     assert counts(ledger)["unsold_product_price"] == 2
+
+
+def test_what_is_paid_later_does_not_show_in_the_price() -> None:
+    days = pd.to_datetime(["2017-01-02", "2017-01-30", "2017-12-24", "2017-12-24"], utc=True)
+    paid = pd.DataFrame({"product_id": [10, 10, 10, 12], "timestamp": days, "price": [2.0, 9.0, 9.0, 5.0]})
+    assert prices(products(), paid, Ledger()).loc[products()["product_id"].isin([10, 12])].tolist() == [2.0, 5.0]
 
 
 def test_a_storewide_coupon_names_no_item_and_spans_are_local_days() -> None:
