@@ -4,11 +4,11 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from components.common.moments import moment
 from serving.arrays import PAD, Bools
 from serving.filters import allowed
 from serving.instances import Instance
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from serving.features import StatePort
 
 log = logging.getLogger(__name__)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PIECE_CELLS = 4_000_000  # scores of one member held at once, 16 MB: what a request may ask does not bound memory
 
 
@@ -130,7 +129,7 @@ def _envelope(
         "items": items,
         "method": engine.fusion.tasks[task].chosen if engine.fusion else None,
         "release": engine.digest,
-        "as_of": (EPOCH + timedelta(microseconds=as_of)).isoformat(),
+        "as_of": moment(as_of).isoformat(),
         "degraded": degraded,
         "request_id": uuid.uuid4().hex,
     }

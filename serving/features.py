@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from components.common import columns as c
 from components.common.errors import ReleaseError
+from components.common.moments import DAY
 from components.common.services import USER_SERVICE
 from serving.arrays import PAD, Floats, Longs
 from serving.catalogue import Catalogue
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 STORE_FILE = "feature_store.yaml"
 LISTS = (c.ITEM_IDS, c.LAST_AT, c.FIRST_AT, c.COUNTS)
-DAY = 86_400_000_000  # microseconds
 FOUND = 1  # feast.protos FieldStatus.PRESENT, as a number so that this module loads without Feast
 
 

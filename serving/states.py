@@ -6,9 +6,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from components.common import columns as c
+from components.common.moments import DAY
 from serving.arrays import PAD, Floats, Ints, Longs
 from serving.catalogue import Catalogue
 
@@ -71,6 +73,32 @@ class UserStates:
             np.full(len(anchors), as_of, dtype=np.int64),
         )
 
+    @classmethod
+    def from_visits(cls, visits: pd.DataFrame, users: Longs, as_of: int | Longs) -> "UserStates":
+        """States of *users* (sorted codes) as the feature store would give them, for training.
+
+        Args:
+            visits: user, item (row numbers), at (µs), weight; one row per user, item and moment.
+            users: (n,) codes; of others nothing is taken, and those without a visit are empty.
+            as_of: µs, of all or (n,) of each.
+        """
+        own = visits[np.isin(visits[c.USER].to_numpy(), users)]
+        grouped = own.groupby([c.USER, c.ITEM], sort=True)
+        frame = pd.DataFrame(
+            {"last": grouped["at"].max(), "first": grouped["at"].min(), "count": grouped["weight"].sum()}
+        ).reset_index()
+        frame = frame.sort_values([c.USER, "last", c.ITEM], kind="stable")
+        sizes = np.bincount(np.searchsorted(users, frame[c.USER].to_numpy()), minlength=len(users))
+        return cls(
+            ("",) * len(users),
+            np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            frame[c.ITEM].to_numpy(dtype=np.int32),
+            frame["last"].to_numpy(dtype=np.int64),
+            frame["first"].to_numpy(dtype=np.int64),
+            frame["count"].to_numpy(dtype=np.float32),
+            np.full(len(users), as_of, dtype=np.int64),
+        )
+
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
@@ -100,7 +128,7 @@ class UserStates:
     @cached_property
     def age_days(self) -> Floats:
         """(nnz,) days from the last event with the item to as_of, never negative."""
-        age = (self.as_of[self.row_of] - self.last_at) / 86_400e6
+        age = (self.as_of[self.row_of] - self.last_at) / DAY
         return np.maximum(age, 0).astype(np.float32)
 
     def matrix(self, weights: Floats, n_items: int) -> sparse.csr_matrix:

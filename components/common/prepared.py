@@ -12,6 +12,7 @@ import pandas as pd
 from components.common import columns as c
 from components.common.config import Config, Protocol, ShopConfig
 from components.common.files import read_json, write_json
+from components.common.moments import microseconds
 
 EVENTS_FILE, ITEMS_FILE, USERS_FILE, SPLIT_FILE, SHOP_FILE = (
     "events.parquet",
@@ -102,7 +103,7 @@ class Prepared:
 
     @cached_property
     def _microseconds(self) -> npt.NDArray[np.int64]:
-        return np.asarray(self.events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64"), dtype=np.int64)
+        return microseconds(self.events[c.TIMESTAMP])
 
     def _between(self, start: int | None, end: int | None) -> pd.DataFrame:
         """Events in [start, end); none at all where the cut has no clock (a shop without events)."""
@@ -131,3 +132,21 @@ class Prepared:
             return self.events[self.events[c.FROM_END] == cut.hold_out]
         window = self._between(cut.as_of, cut.until)
         return window[window[c.EVENT].isin(self.split.target_events)]
+
+
+def visit_items(events: pd.DataFrame, shop: ShopConfig) -> pd.DataFrame:
+    """One row per user, visit and item of prepared *events*: user, visit, item, at (µs), weight (its heaviest event).
+
+    Sorted by user, visit, item.
+    """
+    frame = pd.DataFrame(
+        {
+            c.USER: events[c.USER].to_numpy(),
+            c.VISIT: events[c.VISIT].to_numpy(),
+            c.ITEM: events[c.ITEM].to_numpy(),
+            "at": microseconds(events[c.TIMESTAMP]),
+            "weight": events[c.EVENT].map(shop.event_weights).fillna(1.0).to_numpy(dtype=np.float32),
+        }
+    )
+    frame = frame.sort_values([c.USER, c.VISIT, c.ITEM, "weight"], kind="stable")
+    return frame.drop_duplicates([c.USER, c.VISIT, c.ITEM], keep="last").reset_index(drop=True)

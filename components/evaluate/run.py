@@ -1,7 +1,6 @@
 """Stage evaluate: a release and a prepared shop in; metrics.json, verdict.json, report.html and model_card.md out."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pandas as pd
 
 from components.common import columns as c
 from components.common.files import read_json, write_json, write_text
+from components.common.moments import microseconds, moment
 from components.common.prepared import Prepared
 from components.evaluate.bootstrap import Paired, paired
 from components.evaluate.card import model_card
@@ -32,7 +32,6 @@ from serving.states import UserStates
 SCHEMA_VERSION = 1
 METRICS_FILE, VERDICT_FILE, REPORT_FILE, CARD_FILE = "metrics.json", "verdict.json", "report.html", "model_card.md"
 JUDGEMENTS_FILE, FIT_REPORT = "judgements.parquet", "fit_report.json"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -175,10 +174,8 @@ def _against_champion(bench: Bench, main: Tested, store: Path) -> tuple[Comparis
     task = main.outcome.task
     if why_not := champion.can(task, bench.engine.catalogue):
         return None, why_not
-    moment = bench.shop.split.test.as_of
-    theirs = champion.ndcg(
-        bench.engine.catalogue, main.relevance, bench.ids(main.relevance), bench.states, task, moment
-    )
+    as_of = bench.shop.split.test.as_of
+    theirs = champion.ndcg(bench.engine.catalogue, main.relevance, bench.ids(main.relevance), bench.states, task, as_of)
     difference = paired(main.summary.ndcg["fused"], theirs, bench.shop.split.seed)
     if difference is None:
         return None, ""
@@ -192,13 +189,13 @@ def _test_start(shop: Prepared) -> int | None:
     cut = shop.split.test
     if cut.as_of is not None:
         return cut.as_of
-    target = shop.target(cut)[c.TIMESTAMP]
-    return int(target.astype("datetime64[us, UTC]").astype("int64").min()) if len(target) else None
+    target = microseconds(shop.target(cut)[c.TIMESTAMP])
+    return int(target.min()) if len(target) else None
 
 
 def _metrics(bench: Bench, tested: dict[str, Tested], main: Tested | None, effort: str | None) -> dict[str, Any]:
     split = bench.shop.split
-    moment = split.test.as_of
+    as_of = split.test.as_of
     top: dict[str, Any] = dict.fromkeys(("members", "methods", "fused", "gain", "channels", "oracle", "segments"))
     if main:
         top = {
@@ -214,7 +211,7 @@ def _metrics(bench: Bench, tested: dict[str, Tested], main: Tested | None, effor
         "protocol": split.protocol,
         "seed": split.seed,
         "effort": effort,
-        "as_of": None if moment is None else (EPOCH + timedelta(microseconds=moment)).isoformat(),
+        "as_of": None if as_of is None else moment(as_of).isoformat(),
         "release": bench.engine.digest,
         "dataset": _dataset(bench.shop),
         "tasks": {task: one.summary.task() for task, one in tested.items()} or None,

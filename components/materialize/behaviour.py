@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from components.common import columns as c
+from components.common.moments import microseconds
 from serving.arrays import Bools, Floats, Longs
 
 MOST_ITEMS = 5_000  # of one user, the most recent
@@ -67,7 +68,7 @@ def _pairs(
     kinds, names = pd.factorize(events[c.EVENT])
     weight = np.array([weights.get(str(name), 1.0) for name in names])[kinds]
     pair = events[c.USER].to_numpy(dtype=np.int64) * n_items + events[c.ITEM].to_numpy(dtype=np.int64)
-    time = events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64").to_numpy(dtype=np.int64)
+    time = microseconds(events[c.TIMESTAMP])
     order = np.lexsort((time, pair))
     pair, time, weight = pair[order], time[order], weight[order]
     new_pair = np.diff(pair, prepend=-1) != 0

@@ -5,18 +5,17 @@ import io
 import os
 import shutil
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from components.common.errors import InputError
 from components.common.files import read_json, write_json
+from components.common.moments import DAY, moment
 from components.materialize.repo import apply, forget
 from components.materialize.run import FEATURES_FILE
 from components.materialize.sources import SOURCES_FOLDER
 
 WATERMARK_FILE = "watermark.json"
-BEGINNING = -86_400_000_000  # µs: the day before anything could have happened
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BEGINNING = -DAY  # µs: the day before anything could have happened
 
 
 def materialize_online(features: Path, store: Path, until: int | None = None) -> int:
@@ -42,7 +41,7 @@ def materialize_online(features: Path, store: Path, until: int | None = None) ->
     end = int(facts["last_event"]) if until is None else until
     if end > time.time_ns() // 1000:
         raise InputError(
-            f"materialise online until {_moment(end).isoformat()}: that lies in the future. Expected an end up to "
+            f"materialise online until {moment(end).isoformat()}: that lies in the future. Expected an end up to "
             "now; correct the timestamps of the events, or the end asked for."
         )
     _bring(features / SOURCES_FOLDER, store / SOURCES_FOLDER)
@@ -52,7 +51,7 @@ def materialize_online(features: Path, store: Path, until: int | None = None) ->
     if start == BEGINNING and int(mark.get("until", BEGINNING)) > end:
         forget(store)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        feast.materialize(start_date=_moment(min(start, end)), end_date=_moment(end))
+        feast.materialize(start_date=moment(min(start, end)), end_date=moment(end))
     committed = max(start, end)
     write_json(store / WATERMARK_FILE, {"until": committed, "vocabulary": facts["vocabulary"]})
     return committed
@@ -65,7 +64,3 @@ def _bring(source: Path, target: Path) -> None:
         temporary = target / f".{path.name}.{os.getpid()}.tmp"
         shutil.copyfile(path, temporary)
         os.replace(temporary, target / path.name)
-
-
-def _moment(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)

@@ -10,11 +10,12 @@ import pyarrow.parquet as pq
 from components.common import columns as c
 from components.common import services
 from components.common.files import read_json
+from components.common.moments import DAY, microseconds
 from components.common.prepared import Prepared
 from components.materialize.behaviour import MICROSECONDS, behaviour
 
 SOURCES_FOLDER = "sources"
-RECENT = 28 * 86_400_000_000  # microseconds
+RECENT = 28 * DAY
 ATTRIBUTE_COLUMNS = (c.TITLE, c.CATEGORY, c.BRAND, c.PRICE, c.PRICE_NORM, c.AVAILABLE, c.ATTRIBUTES)
 
 
@@ -83,7 +84,7 @@ def item_text_embedding(prepared: Prepared, embeddings: Path | None) -> pa.Table
 def _statistics(prepared: Prepared, moment: int) -> pa.Table:
     """Statistics of every item over the events up to *moment* (µs)."""
     events, n_items = prepared.events, len(prepared.items)
-    times = events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    times = microseconds(events[c.TIMESTAMP])
     events, times = events[times <= moment], times[times <= moment]
     items = events[c.ITEM].to_numpy()
     buyers = events.groupby(c.ITEM)[c.USER].nunique().reindex(range(n_items), fill_value=0)

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from components.common import columns as c
 from components.common.errors import CuveeError
+from components.common.moments import microseconds
 from components.common.prepared import Cut, Prepared
 from components.common.services import USER_SERVICE
 from components.materialize.behaviour import BEHAVIOUR, MICROSECONDS
@@ -28,8 +29,8 @@ def questions(prepared: Prepared, cut: Cut) -> pd.DataFrame:
     In a temporal cut all are asked at its start; in leave-one-out each user 1 µs before the event held out.
     """
     target = prepared.target(cut)
-    moments = target[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64") - 1
-    first = moments.groupby(target[c.USER]).min()
+    moments = pd.Series(microseconds(target[c.TIMESTAMP]) - 1)
+    first = moments.groupby(target[c.USER].to_numpy()).min()
     asked = pd.DataFrame({c.USER_ID: prepared.users[c.USER_ID].to_numpy()[first.index]})
     asked[c.EVENT_TIMESTAMP] = first.to_numpy() if cut.as_of is None else np.int64(cut.as_of)
     return asked

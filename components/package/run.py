@@ -3,12 +3,11 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from components.common import columns as c
 from components.common.config import ShopConfig
 from components.common.errors import ReleaseError
 from components.common.files import read_json, write_json
+from components.common.moments import microseconds
 from components.common.prepared import ITEMS_FILE, SHOP_FILE, Prepared
 from components.package.smoke import smoke
 from serving.blend import Fusion
@@ -55,14 +54,13 @@ def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path],
 
 def _facts(shop: Prepared, fusion: Path, names: list[str], tasks: list[str]) -> Facts:
     report = read_json(fusion / FIT_REPORT) if (fusion / FIT_REPORT).exists() else {}
-    train = shop.train(shop.split.test)
-    last = train[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64").max() if len(train) else None
+    learned = microseconds(shop.train(shop.split.test)[c.TIMESTAMP])
     return Facts(
         protocol=shop.split.protocol,
         seed=shop.split.seed,
         effort=report.get("effort"),
         as_of=shop.split.last_event if len(shop.events) else None,
-        trained_until=None if last is None or np.isnan(last) else int(last) + 1,
+        trained_until=int(learned.max()) + 1 if len(learned) else None,
         tasks=tuple(tasks),
         members=tuple(names),
         items=len(shop.items),

@@ -11,11 +11,12 @@ from components.common import columns as c
 from components.common.config import Config, Effort, Protocol, ShopConfig
 from components.common.errors import InputError
 from components.common.files import read_json, write_json
+from components.common.moments import microseconds
 from components.common.prepared import Cut, Prepared, Split
 from components.prepare import clean, split
 from components.prepare.normalise import fit_normaliser
 from components.prepare.tables import code, item_table, keep_items, read_events, user_table
-from serving.arrays import Bools, Longs
+from serving.arrays import Bools
 from serving.normaliser import Normaliser
 
 CLEANING_FILE, NORMALISER_FILE, SEARCHES_FILE = "cleaning.json", "normaliser.json", "searches.parquet"
@@ -110,7 +111,7 @@ def _clean_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[clean.Rule]]
 def _coded(events: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Searches (user, query, timestamp), and events of items sorted by user, time and original order."""
     coded = events.assign(**{c.USER: code(events[c.USER_ID], users[c.USER_ID], c.USER_ID)})
-    order = np.lexsort((coded[c.TIMESTAMP].astype("int64").to_numpy(), coded[c.USER].to_numpy()))
+    order = np.lexsort((microseconds(coded[c.TIMESTAMP]), coded[c.USER].to_numpy()))
     coded = coded.iloc[order]
     search = (coded[c.EVENT] == "search") | coded[c.ITEM_ID].isna()
     searches = coded.loc[search & coded[c.QUERY].notna(), [c.USER, c.QUERY, c.TIMESTAMP]].reset_index(drop=True)
@@ -133,7 +134,7 @@ def _repeats(events: pd.DataFrame, shop: ShopConfig) -> bool:
 
 
 def _without_ties(events: pd.DataFrame) -> tuple[pd.DataFrame, clean.Rule]:
-    times, moved = split.spread_ties(events[c.USER].to_numpy(), _times(events))
+    times, moved = split.spread_ties(events[c.USER].to_numpy(), microseconds(events[c.TIMESTAMP]))
     why = "leave-one-out needs one order: equal times of a user are told apart by microseconds, in the order given"
     rule = clean.Rule("equal_times", "events", len(events), why, changed=moved)
     return events.assign(**{c.TIMESTAMP: pd.to_datetime(times, unit="us", utc=True).as_unit("us")}), rule
@@ -147,12 +148,12 @@ def _division(
     config: PrepareConfig,
     repeats: bool,
 ) -> Split:
-    times = _times(events)
+    times = microseconds(events[c.TIMESTAMP])
     target_events = _target_events(events, shop)
     if not len(events):
         cuts: tuple[Cut, ...] = (Cut(name="test", role="test", members="final"),)
         moments = pd.concat([searches[c.TIMESTAMP], items[c.CREATED_AT].dropna()])
-        last = int(moments.astype("datetime64[us, UTC]").astype("int64").max()) if len(moments) else 0
+        last = int(microseconds(moments).max()) if len(moments) else 0
     else:
         last = int(times.max())
         if config.protocol == "leave-one-out":
@@ -174,7 +175,11 @@ def _known(events: pd.DataFrame, cut: Cut) -> Bools:
     """(n_events,) may members of *cut* learn from the event; events hold every column but from_end."""
     if cut.hold_out is not None:
         return np.asarray(split.from_end(events[c.USER].to_numpy()) >= cut.train_from_end)
-    return np.asarray(_times(events) < cut.as_of) if cut.as_of is not None else np.zeros(len(events), bool)
+    return (
+        np.asarray(microseconds(events[c.TIMESTAMP]) < cut.as_of)
+        if cut.as_of is not None
+        else np.zeros(len(events), bool)
+    )
 
 
 def _catalogue(events: pd.DataFrame, n_items: int, division: Split, shop: ShopConfig) -> Bools:
@@ -193,7 +198,7 @@ def _catalogue(events: pd.DataFrame, n_items: int, division: Split, shop: ShopCo
 
 def _numbered(events: pd.DataFrame) -> pd.DataFrame:
     users = events[c.USER].to_numpy()
-    numbers = {c.VISIT: split.visits(users, _times(events)), c.FROM_END: split.from_end(users)}
+    numbers = {c.VISIT: split.visits(users, microseconds(events[c.TIMESTAMP])), c.FROM_END: split.from_end(users)}
     return events.reset_index(drop=True).assign(**numbers)
 
 
@@ -208,7 +213,3 @@ def _normalised(
     normaliser = fit_normaliser(items[c.PRICE].to_numpy(dtype=np.float64)[met])
     items = items.assign(**{c.PRICE_NORM: normaliser.price_norm(items[c.PRICE])})
     return items, events, normaliser, [clipped, filled]
-
-
-def _times(events: pd.DataFrame) -> Longs:
-    return np.asarray(events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64"), dtype=np.int64)

@@ -7,10 +7,10 @@ import pandas as pd
 from components.common import columns as c
 from components.common.config import Effort
 from components.common.errors import InputError
+from components.common.moments import DAY
 from components.common.prepared import Cut
 from serving.arrays import Bools, Ints, Longs
 
-DAY = 86_400_000_000  # microseconds
 WINDOW_DAYS, SHARE_OF_SPAN = 28.0, 13
 FIT_WINDOWS: dict[Effort, int] = {"fast": 1, "full": 2}
 ONLY_TRAINS = 3  # a user with fewer events than this has none to spare for fit and test

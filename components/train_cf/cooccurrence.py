@@ -10,6 +10,7 @@ from scipy import sparse
 
 from components.common import columns as c
 from components.common.config import Config
+from components.common.moments import DAY
 from components.train_cf.export import write_neighbours
 from components.train_cf.pruning import row_blocks, top_entries, without_diagonal
 from serving.arrays import Floats, Longs
@@ -48,7 +49,7 @@ class Visits:
 
     @classmethod
     def of(cls, visits: pd.DataFrame, n_items: int, as_of: int, history: HistoryWeights) -> "Visits":
-        """From the rows of `histories.visit_items`."""
+        """From the rows of `visit_items`."""
         user, number = visits[c.USER].to_numpy(), visits[c.VISIT].to_numpy()
         new = np.ones(len(visits), dtype=bool)
         new[1:] = (np.diff(user) != 0) | (np.diff(number) != 0)
@@ -59,7 +60,7 @@ class Visits:
         length = visits.groupby(c.USER)[c.ITEM].transform("nunique").to_numpy(dtype=np.int64)[starts]
         owner = user[starts].astype(np.int64)
         if history.clock == "days":
-            age = (as_of - visits["at"].to_numpy()[starts]) / 86_400e6
+            age = (as_of - visits["at"].to_numpy()[starts]) / DAY
         else:
             last = pd.Series(np.arange(len(starts))).groupby(owner).transform("max").to_numpy()
             age = last - np.arange(len(starts))

@@ -11,13 +11,14 @@ from pydantic import Field
 
 from components.common import columns as c
 from components.common.config import Config
-from components.common.prepared import Cut, Prepared
+from components.common.moments import DAY
+from components.common.prepared import Cut, Prepared, visit_items
 from components.train_cf.export import write_member
-from components.train_cf.histories import now_of, states_of, visit_items, window_of
+from components.train_cf.histories import now_of, window_of
 from components.train_cf.popularity import PopularityConfig, PopularityTrainer
 from serving.arrays import Bools, Floats
 from serving.members.history import HistoryWeights
-from serving.members.repurchase import ARRAYS, DAY, FEATURES, Repurchase, features
+from serving.members.repurchase import ARRAYS, FEATURES, Repurchase, features
 from serving.states import UserStates
 
 HABIT = np.array([0.0, 1.0, -0.5, *[0.0] * (len(FEATURES) - 2)], dtype=np.float32)  # often and lately, unfitted
@@ -98,7 +99,7 @@ def examples_of(prepared: Prepared, cut: Cut) -> Examples:
     came = (visits["at"] >= moment).to_numpy()
     users = np.unique(visits.loc[~came, c.USER].to_numpy()).astype(np.int64)
     as_of = pd.Series(moment).groupby(visits[c.USER].to_numpy()).first().reindex(users).to_numpy(dtype=np.int64)
-    states = states_of(visits[~came], users, as_of)
+    states = UserStates.from_visits(visits[~came], users, as_of)
     n_items = len(prepared.items)
     key = users[states.row_of] * n_items + states.items
     next_key = visits.loc[came, c.USER].to_numpy(np.int64) * n_items + visits.loc[came, c.ITEM].to_numpy()

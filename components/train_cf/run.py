@@ -11,13 +11,14 @@ import numpy as np
 from components.common import columns as c
 from components.common.config import Config, Effort
 from components.common.errors import ConfigError
-from components.common.prepared import Cut, Prepared
+from components.common.prepared import Cut, Prepared, visit_items
 from components.common.stage import progress, tell
-from components.train_cf.histories import clock_of, now_of, states_of, visit_items
+from components.train_cf.histories import clock_of, now_of
 from components.train_cf.recipes import RECIPES, Material, Recipe
 from components.train_cf.repurchase import RepurchaseConfig, RepurchaseTrainer, examples_of
 from components.train_cf.tuning import HoldOut, hold_out, search
 from serving.members.history import HistoryWeights
+from serving.states import UserStates
 
 STAGE = "train_cf"
 REPURCHASE = "repurchase"
@@ -81,7 +82,7 @@ def choose(shop: Prepared, cut: Cut, effort: Effort, seed: int, steps: _Steps) -
 
 def _inner(shop: Prepared, held: HoldOut) -> Material:
     """What the members under trial learn from."""
-    states = states_of(held.visits, np.arange(len(shop.users)), held.as_of)
+    states = UserStates.from_visits(held.visits, np.arange(len(shop.users)), held.as_of)
     history = HistoryWeights(clock=clock_of(shop))
     return Material(held.visits, states, held.as_of, len(shop.items), history)
 
@@ -98,7 +99,7 @@ def _tuned(recipe: Recipe[Any, Any], held: HoldOut, inner: Material, effort: Eff
 def train_cut(shop: Prepared, cut: Cut, configs: dict[str, Config], out: Path, steps: _Steps) -> None:
     """Train and write the members of one cut."""
     visits, now = visit_items(shop.train(cut), shop.shop), now_of(shop, cut)
-    states = states_of(visits, np.arange(len(shop.users)), now)
+    states = UserStates.from_visits(visits, np.arange(len(shop.users)), now)
     material = Material(visits, states, now, len(shop.items), HistoryWeights(clock=clock_of(shop)))
     for name, config in configs.items():
         with steps.step(name, cut.members):

@@ -10,8 +10,8 @@ from scipy import sparse
 
 from components.common import columns as c
 from components.common.config import Config, Effort
-from components.common.prepared import Cut, Prepared
-from components.train_cf.histories import now_of, states_of, visit_items, window_of
+from components.common.prepared import Cut, Prepared, visit_items
+from components.train_cf.histories import now_of, window_of
 from serving.arrays import Floats, top_k
 from serving.members.base import Member
 from serving.queries import RECOMMEND, Queries
@@ -67,7 +67,7 @@ def hold_out(prepared: Prepared, cut: Cut, effort: Effort, seed: int) -> HoldOut
     learned = visits[~held].reset_index(drop=True)
     target = visits.loc[held, [c.USER, c.ITEM]].drop_duplicates()
     users, relevant = _relevant(learned, target, len(prepared.items), seed, USERS[effort])
-    return HoldOut(learned, as_of, states_of(learned, users, as_of), relevant)
+    return HoldOut(learned, as_of, UserStates.from_visits(learned, users, as_of), relevant)
 
 
 def search(

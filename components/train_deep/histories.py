@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from components.common import columns as c
+from components.common.moments import microseconds
 from serving.arrays import PAD, Bools, Ints, Longs
 from serving.members.sequence import visit_ages
 
@@ -129,7 +130,7 @@ def borders(entries: Entries, events: pd.DataFrame, since: int | None, share: fl
     n_users = len(entries.starts) - 1
     late = events
     if since is not None:
-        late = events[events[c.TIMESTAMP].astype("datetime64[us, UTC]").astype("int64").to_numpy() >= since]
+        late = events[microseconds(events[c.TIMESTAMP]) >= since]
     of_user = late.groupby(c.USER)[c.VISIT].agg("max" if since is None else "min")
     able = of_user[of_user.to_numpy() > 0]
     chosen = np.random.default_rng(seed).permutation(len(able))[: min(most, int(share * len(able)))]

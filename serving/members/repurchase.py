@@ -6,13 +6,13 @@ from typing import ClassVar
 import numpy as np
 
 from components.common.errors import ReleaseError
+from components.common.moments import DAY
 from serving.arrays import Floats
 from serving.catalogue import Catalogue
 from serving.members.base import Family, Member
 from serving.queries import RECOMMEND, Queries
 from serving.states import UserStates
 
-DAY = 86_400e6
 PRIOR = 1.0  # intervals of the item's usual length that a user's own interval starts from
 FEATURES = (
     "log visits",

@@ -12,13 +12,14 @@ from feature_shop import planted_events, write_journey, write_tables
 from components.common import columns as c
 from components.common import services
 from components.common.errors import ReleaseError
+from components.common.moments import DAY
 from components.common.prepared import Prepared
 from components.materialize.online import materialize_online
 from components.materialize.repo import apply
 from components.materialize.run import materialize
 from components.prepare.run import prepare
 from serving.catalogue import Catalogue
-from serving.features import DAY, HistoricalStates, OnlineStates
+from serving.features import HistoricalStates, OnlineStates
 from serving.states import UserStates
 
 ARRAYS = ("indptr", "items", "last_at", "first_at", "counts", "as_of")

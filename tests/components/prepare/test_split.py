@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from components.common import columns as c
 from components.common.config import Effort
 from components.common.errors import InputError
+from components.common.moments import DAY
 from components.common.prepared import Cut
 from components.prepare import split
-from components.prepare.split import DAY
 
 
 def days(*values: float) -> npt.NDArray[np.int64]:

@@ -4,8 +4,9 @@ from member_contract import planted_shop
 
 from components.common import columns as c
 from components.common.config import Config
+from components.common.moments import microseconds
 from components.train_cf import tuning
-from components.train_cf.histories import clock_of, microseconds
+from components.train_cf.histories import clock_of
 from components.train_cf.tuning import hold_out, is_gain, search
 from serving.arrays import Floats
 from serving.members.popularity import Popularity
@@ -50,7 +51,7 @@ def test_the_hold_out_is_inside_the_training_events(protocol: str) -> None:
     cut = prepared.split.fits[0]
     train = prepared.train(cut)
     held = hold_out(prepared, cut, "fast", seed=3)
-    assert held.visits["at"].max() < microseconds(train).max()
+    assert held.visits["at"].max() < microseconds(train[c.TIMESTAMP]).max()
     trained = set(zip(train[c.USER], train[c.ITEM], strict=True))
     learned = set(zip(held.visits[c.USER], held.visits[c.ITEM], strict=True))
     users = np.unique(held.visits[c.USER].to_numpy())

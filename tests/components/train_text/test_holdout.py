@@ -3,8 +3,10 @@ import pytest
 from member_contract import COLD, START, USERS, group_of, planted_shop
 
 from components.common import columns as c
-from components.common.prepared import Prepared
-from components.train_text.holdout import DAY, divide, hold_out, microseconds, popularity, states_of
+from components.common.moments import DAY
+from components.common.prepared import Prepared, visit_items
+from components.train_text.holdout import divide, hold_out, popularity
+from serving.states import UserStates
 
 
 @pytest.mark.parametrize("protocol", ["temporal", "leave-one-out"])
@@ -64,9 +66,10 @@ def test_popularity_counts_users_and_halves_every_28_days() -> None:
 
 def test_states_hold_each_users_items_oldest_first() -> None:
     shop = planted_shop()
-    states = states_of(shop.events, np.array([0, 4, USERS + 3]), shop.shop, START + 100 * DAY)
+    visits = visit_items(shop.events, shop.shop)
+    states = UserStates.from_visits(visits, np.array([0, 4, USERS + 3]), START + 100 * DAY)
     assert states.sizes.tolist() == [5, 5, 0]
     assert (group_of(states.items[states.row_of == 1]) == 4 % 3).all()
     assert (np.diff(states.last_at[states.row_of == 0]) >= 0).all()
     assert states.counts.max() == 2  # one item was met in two visits
-    assert microseconds(shop.events).max() <= START + 100 * DAY
+    assert states.age_days.min() >= 0

@@ -6,9 +6,9 @@ from member_contract import MemberContract, planted_shop
 from scipy import sparse
 
 from components.common.errors import ReleaseError
-from components.common.prepared import Cut, Prepared
+from components.common.prepared import Cut, Prepared, visit_items
 from components.train_cf.cooccurrence import CooccurrenceConfig, CooccurrenceTrainer, Visits
-from components.train_cf.histories import clock_of, now_of, visit_items
+from components.train_cf.histories import clock_of, now_of
 from serving.catalogue import Catalogue
 from serving.members.cooccurrence import Cooccurrence
 from serving.members.history import HistoryWeights
