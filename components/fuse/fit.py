@@ -59,27 +59,44 @@ def fit_task(
     if options.prior is not None:
         fixed = {options.prior.kind: options.prior} | fixed
     judged = _cross_fit(sets, folds, lists, known, fixed, options)
-    chosen = choose(judged)
+    chosen = choose(judged, alone)
     blends = fixed | {name: method(lists) for name, method in known.items()}
     blends[chosen] = _with_absences(blends[chosen], lists, ranked, families)
     report = _report(judged | alone, chosen, blends, lists, sets) | {"seconds": round(time.perf_counter() - started, 3)}
     return TaskFusion(chosen=chosen, methods=blends), report
 
 
-def choose(judged: Mapping[str, Doubles]) -> str:
-    """The steadiest method (`STEADY`, then the first) whose paired mean difference to the best is within one error.
+def choose(judged: Mapping[str, Doubles], alone: Mapping[str, Doubles] | None = None) -> str:
+    """The steadiest method (`STEADY`, then the first) that is as good as the best, see `as_good`.
 
-    Where users are few nearly everything is within one standard error; to bet on the member that happened to lead
-    then costs more than to spread the weights.
+    Where users are few nearly everything is as good as the best; to bet on the member that happened to lead then
+    costs more than to spread the weights. So a member alone comes first only where it leads beyond doubt.
+
+    Args:
+        judged: by method, one value per list.
+        alone: the same by member alone; empty: no member leads.
     """
     best = max(judged, key=lambda name: mean(judged[name]))
-    for name in sorted(judged, key=lambda name: STEADY.index(name) if name in STEADY else len(STEADY)):
-        behind = judged[best] - judged[name]
-        behind = behind[~np.isnan(behind)]
-        error = behind.std(ddof=1) / np.sqrt(len(behind)) if len(behind) > 1 else 0.0
-        if len(behind) == 0 or behind.mean() <= error:
-            return name
-    return best
+    steady = [STEADY[0], leader(alone or {}), *STEADY[1:]]
+    ordered = sorted(judged, key=lambda name: steady.index(name) if name in steady else len(steady))
+    return next((name for name in ordered if as_good(judged[name], judged[best])), best)
+
+
+def leader(alone: Mapping[str, Doubles]) -> str | None:
+    """The one that no other is as good as; None where several may be the best."""
+    if not alone:
+        return None
+    best = max(alone, key=lambda name: mean(alone[name]))
+    rivals = [name for name in alone if name != best and as_good(alone[name], alone[best])]
+    return None if rivals else best
+
+
+def as_good(values: Doubles, best: Doubles) -> bool:
+    """Is the paired mean difference to *best* within one standard error."""
+    behind = best - values
+    behind = behind[~np.isnan(behind)]
+    error = behind.std(ddof=1) / np.sqrt(len(behind)) if len(behind) > 1 else 0.0
+    return len(behind) == 0 or bool(behind.mean() <= error)
 
 
 def fold_of(groups: Sequence[npt.NDArray[np.int64]], folds: int, seed: int) -> list[npt.NDArray[np.int64]]:

@@ -169,6 +169,16 @@ def test_the_steadiest_within_one_standard_error_is_chosen() -> None:
     assert choose({"single:als": best, "voting": near, "softmax": far}) == "single:als"
 
 
+def test_a_member_alone_is_preferred_only_where_no_other_may_be_the_best() -> None:
+    random = np.random.default_rng(0)
+    als = random.random(400)
+    near, far = als - random.normal(0.001, 0.1, 400), als - random.normal(0.1, 0.1, 400)
+    judged = {"single:als": als, "softmax": near}
+    assert choose(judged, {"single:als": als, "single:knn": far}) == "single:als"
+    assert choose(judged, {"single:als": als, "single:knn": near}) == "softmax"
+    assert choose({"single:als": far, "softmax": als}, {"single:als": far}) == "softmax"
+
+
 def test_voting_by_hand() -> None:
     scores = np.array([[[3.0, 1.0], [2.0, 3.0], [1.0, 2.0]]], dtype=np.float32)
     feats, names = features(scores, np.ones((1, 3), bool)), ("a", "b")
