@@ -101,6 +101,18 @@ class Prepared:
         write_json(folder / SPLIT_FILE, self.split.model_dump(mode="json"))
         write_json(folder / SHOP_FILE, self.shop.model_dump(mode="json"))
 
+    def counts(self) -> dict[str, int]:
+        """Sizes; train, fit and test in events, none twice: train is what the first cut's members learn from."""
+        first = self.split.fits[0] if self.split.fits else self.split.test
+        return {
+            "users": len(self.users),
+            "items": len(self.items),
+            "events": len(self.events),
+            "train": len(self.train(first)),
+            "fit": sum(len(self.target(cut)) for cut in self.split.fits),
+            "test": len(self.target(self.split.test)),
+        }
+
     @cached_property
     def _microseconds(self) -> npt.NDArray[np.int64]:
         return microseconds(self.events[c.TIMESTAMP])

@@ -12,7 +12,6 @@ from serving.arrays import PAD, Bools, Floats, Ints, Longs
 
 CUTOFFS = (5, 10, 20)
 LONGEST = max(CUTOFFS)
-RELEVANCE = ("precision", "recall", "f1", "hit", "ndcg", "map", "mrr")
 NOT_SCORED = np.finfo(np.float32).min
 
 

@@ -213,24 +213,11 @@ def _metrics(bench: Bench, tested: dict[str, Tested], main: Tested | None, effor
         "effort": effort,
         "as_of": None if as_of is None else moment(as_of).isoformat(),
         "release": bench.engine.digest,
-        "dataset": _dataset(bench.shop),
+        "dataset": bench.shop.counts(),
         "tasks": {task: one.summary.task() for task, one in tested.items()} or None,
         **top,
         "timings_s": None,
         "peak_rss_mb": None,
-    }
-
-
-def _dataset(shop: Prepared) -> dict[str, int]:
-    """Sizes; train, fit and test in events. Events that are both learned from and targets count as train."""
-    first = shop.split.fits[0] if shop.split.fits else shop.split.test
-    return {
-        "users": len(shop.users),
-        "items": len(shop.items),
-        "events": len(shop.events),
-        "train": len(shop.train(first)),
-        "fit": sum(len(shop.target(cut)) for cut in shop.split.fits),
-        "test": len(shop.target(shop.split.test)),
     }
 
 

@@ -55,7 +55,7 @@ def prepare(tables: Path, out: Path, protocol: str, effort: str, seed: int) -> d
     for name in PASSED_ON:
         if (tables / name).exists():
             shutil.copyfile(tables / name, out / name)
-    return counts(prepared)
+    return prepared.counts()
 
 
 def build(
@@ -87,19 +87,6 @@ def build(
         split.leave_one_out_cuts(coded[c.FROM_END].to_numpy())
     table, coded, normaliser, more = _normalised(table, coded, division)
     return Prepared(coded[EVENT_COLUMNS], table, users_table, division, shop), normaliser, rules + more, searches
-
-
-def counts(prepared: Prepared) -> dict[str, Any]:
-    """Sizes of the prepared shop, as metrics.json reports them."""
-    test = prepared.split.test
-    return {
-        "users": len(prepared.users),
-        "items": len(prepared.items),
-        "events": len(prepared.events),
-        "train": len(prepared.train(test)),
-        "fit": sum(len(prepared.target(cut)) for cut in prepared.split.fits),
-        "test": len(prepared.target(test)),
-    }
 
 
 def _clean_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[clean.Rule]]:

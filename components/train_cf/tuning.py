@@ -11,6 +11,7 @@ from scipy import sparse
 from components.common import columns as c
 from components.common.config import Config, Effort
 from components.common.prepared import Cut, Prepared, visit_items
+from components.common.ranking import ndcg_at
 from components.train_cf.histories import now_of, window_of
 from serving.arrays import Floats, top_k
 from serving.members.base import Member
@@ -131,7 +132,5 @@ def _ndcg(scores: Floats, relevant: sparse.csr_matrix) -> Floats:
     """(n,) NDCG@20 with binary relevance."""
     top = top_k(scores, K)
     gains = np.take_along_axis(relevant.toarray(), np.maximum(top, 0), axis=1) * (top >= 0)
-    discount = 1.0 / np.log2(np.arange(K) + 2)
-    ideal = np.cumsum(discount)[np.minimum(np.diff(relevant.indptr), K) - 1]
-    values: Floats = ((gains * discount[: top.shape[1]]).sum(axis=1) / ideal).astype(np.float32)
+    values: Floats = ndcg_at(gains, np.diff(relevant.indptr), K).astype(np.float32)
     return values

@@ -78,3 +78,9 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(loaded.events, prepared.events)
     assert (loaded.split, loaded.shop) == (prepared.split, prepared.shop)
     assert pairs(loaded.target(TEST)) == [(0, 2), (1, 1)]
+
+
+def test_counts_take_no_event_twice() -> None:
+    sizes = {"users": 2, "items": 3, "events": 5}
+    assert shop(FIT, TEST).counts() == sizes | {"train": 1, "fit": 1, "test": 2}
+    assert shop(LATE, LAST).counts() == sizes | {"train": 3, "fit": 1, "test": 1}
