@@ -40,6 +40,8 @@ class RunSettings(Config):
         values["store"] = str(self.store.resolve())
         for name in ("config", "relations"):
             values[name] = str(Path(values[name]).resolve()) if values[name] else ""
+        if Path(self.encoder).is_dir():
+            values["encoder"] = str(Path(self.encoder).resolve())
         if self.data != "complete-journey":
             values["data"] = str(Path(self.data).resolve())
         return values

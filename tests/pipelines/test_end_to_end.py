@@ -165,15 +165,16 @@ def test_a_shop_folder_that_does_not_exist_and_a_typo_are_exit_code_2(tmp_path: 
 
 
 def test_a_candidate_worse_than_the_champion_is_refused(run: Path, tmp_path: Path) -> None:
-    """The households of all purchases before the test are shuffled, so members learn noise; the test is intact."""
+    """All purchases before the test name another product, each always the same: what sells is learned wrongly."""
     shop, store = write_small_shop(tmp_path / "shop", households=260, products=500), run / "store"
-    events = pd.read_parquet(shop / "events.parquet")
+    events, items = pd.read_parquet(shop / "events.parquet"), pd.read_parquet(shop / "items.parquet")["item_id"]
     early = (events["timestamp"] < events["timestamp"].max() - pd.Timedelta(days=28)).to_numpy()
-    shuffled = np.random.default_rng(0).permutation(events.loc[early, "user_id"].to_numpy())
-    events.loc[early, "user_id"] = shuffled
-    events.to_parquet(shop / "events.parquet", index=False)
+    other = dict(zip(items, np.random.default_rng(0).permutation(items), strict=True))
+    events.loc[early, "item_id"] = events.loc[early, "item_id"].map(other)
+    events.drop(columns="price").to_parquet(shop / "events.parquet", index=False)
     before = tree(store)
     done = cuvee("run", "--data", shop, "--out", tmp_path / "out", "--store", store, "--seed", 3)
     assert done.returncode == 3, done.stdout
+    assert "champion" in done.stdout
     assert (tmp_path / "out" / "report" / "report.html").exists()
     assert tree(store) == before
