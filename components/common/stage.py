@@ -14,7 +14,7 @@ from components.common.errors import CuveeError
 PROGRESS_FILE = "CUVEE_PROGRESS"
 
 # One thread for the linear algebra of a step, set before numpy is imported: on a few shared cores its spinning
-# workers cost more than they give (fusing a small shop: 46 s with two threads beside another process, 1 s with one),
+# workers cost more than they give,
 # and sums are then the same from run to run. TensorFlow, ONNX Runtime and evaluation bring threads of their own.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
