@@ -44,7 +44,7 @@ def bars(values: Mapping[str, float | None], label: str, loud: Sequence[str] = (
             axes.text(value, place, f" {value:.4f}", va="center", fontsize=7.5)
         axes.margins(x=0.16)
         axes.set_xlabel(label)
-        return _svg(figure, label)
+        return svg(figure, label)
 
 
 def curves(lines: Mapping[str, npt.NDArray[np.floating]], label: str, loud: str) -> str:
@@ -64,7 +64,7 @@ def curves(lines: Mapping[str, npt.NDArray[np.floating]], label: str, loud: str)
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
         axes.legend(fontsize=7.5, ncols=2)
-        return _svg(figure, label)
+        return svg(figure, label)
 
 
 def weights(table: Mapping[str, float], label: str) -> str:
@@ -76,10 +76,11 @@ def weights(table: Mapping[str, float], label: str) -> str:
         axes.barh([name for name, _ in known], [value for _, value in known], color=BEST, height=0.68)
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_xlabel(label)
-        return _svg(figure, label)
+        return svg(figure, label)
 
 
-def _svg(figure: Figure, label: str) -> str:
+def svg(figure: Figure, label: str) -> str:
+    """The figure as SVG text that takes the page's text colour; *label* is read aloud."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

@@ -1,0 +1,84 @@
+"""Stage tune: a prepared shop in; settings, the trials behind them and a report out."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from components.common.config import Config, Effort
+from components.common.errors import ConfigError
+from components.common.files import write_json, write_text
+from components.common.prepared import Prepared
+from components.common.stage import progress, tell
+from components.tune.inner import Inner
+from components.tune.members import FAMILIES, Search, nested
+from components.tune.report import Found, page
+from components.tune.study import Best, Budget, run_study
+
+REPORT_FILE, TRIALS_FILE = "report.html", "trials.json"
+
+
+class Task(Config):
+    """What a tuning step is asked to do. journal: a folder that keeps trials from run to run; empty: none."""
+
+    effort: Effort = "fast"
+    trials: int = 30
+    seconds: float = 120.0
+    seed: int = 0
+    journal: str = ""
+
+    def file(self, name: str) -> Path | None:
+        """Where the trials of a search are kept."""
+        return Path(self.journal) / f"{name}.jsonl" if self.journal else None
+
+
+def tune_members(family: str, prepared: Path, embeddings: Path, out: Path, task: Task) -> str:
+    """Search the numbers of every member of *family*; write report.html and trials.json.
+
+    The seconds are shared: each search may use an equal part of what the ones before it have left.
+
+    Args:
+        family: a name of `FAMILIES`.
+        prepared: folder of the prepared shop.
+        embeddings: folder with text.npy.
+        out: folder to write.
+        task: budget and seed.
+
+    Returns:
+        Settings as JSON text: the numbers of each member; empty text where the shop has too few users to judge by.
+
+    Raises:
+        ConfigError: an unknown family.
+    """
+    if family not in FAMILIES:
+        raise ConfigError(f"tune: found family {family!r}, expected one of {', '.join(FAMILIES)}.")
+    shop = Prepared.load(prepared)
+    out.mkdir(parents=True, exist_ok=True)
+    found: list[Found] = []
+    if len(shop.train(shop.split.trainings[0])):
+        inner = Inner.of(shop, task.effort, task.seed)
+        if inner.held.judges:
+            found = list(_searched(list(FAMILIES[family](inner, embeddings, task.seed)), task))
+    write_out(out, f"Tuning of the {family} members", found)
+    return json.dumps({"members": {one.name: nested(one.best.values) for one in found}}) if found else ""
+
+
+def _searched(searches: list[Search], task: Task) -> Iterator[Found]:
+    deadline = time.perf_counter() + task.seconds
+    for done, search in enumerate(searches):
+        share = max(deadline - time.perf_counter(), 0.0) / (len(searches) - done)
+        budget = Budget(task.trials, share)
+        best = run_study(search.objective, search.space, search.start, budget, task.seed, task.file(search.member))
+        tell(stage="tune", kind="member", member=search.member, work="tune", seconds=_seconds(best))
+        progress("tune", done + 1, len(searches))
+        yield Found(search.member, best)
+
+
+def _seconds(best: Best) -> float:
+    return round(sum(trial.seconds for trial in best.trials), 3)
+
+
+def write_out(out: Path, title: str, found: list[Found]) -> None:
+    """The report and every trial."""
+    write_text(out / REPORT_FILE, page(title, found))
+    write_json(out / TRIALS_FILE, {one.name: one.facts() for one in found})
