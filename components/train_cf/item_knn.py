@@ -8,7 +8,7 @@ from scipy import sparse
 
 from components.common.config import Config
 from components.train_cf.export import write_neighbours
-from components.train_cf.pruning import row_blocks, top_entries, without_diagonal
+from components.train_cf.pruning import row_blocks, stacked, top_entries, without_diagonal
 from serving.arrays import Floats
 from serving.members.history import HistoryWeights
 from serving.members.item_knn import ItemKnn
@@ -45,12 +45,12 @@ class ItemKnnTrainer:
         weighted = bm25(matrix, self.config.k1, self.config.b)
         scale = _norms(weighted) ** -self.config.popularity_power
         right = weighted @ sparse.diags(scale)
-        blocks = [
+        blocks = (
             top_entries(without_diagonal(block, rows), self.config.neighbours)
             for rows, block in row_blocks(weighted.T.tocsr(), right.tocsr())
-        ]
+        )
         known = np.bincount(states.items, minlength=n_items) > 0
-        return ItemKnn(sparse.vstack(blocks, format="csr"), known, self.history)
+        return ItemKnn(stacked(blocks, n_items), known, self.history)
 
     def write(self, member: ItemKnn, folder: Path) -> None:
         """Write the member's folder."""

@@ -1,7 +1,13 @@
+import itertools
+
 import numpy as np
 import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from components.train_cf.cooccurrence import CooccurrenceConfig, CooccurrenceTrainer, Visits, visit_links
+from components.train_cf import cooccurrence
+from components.train_cf.cooccurrence import CooccurrenceConfig, CooccurrenceTrainer, Visits, lag_weights
 from serving.arrays import Floats
 from serving.members.history import HistoryWeights
 
@@ -60,6 +66,66 @@ def test_only_the_best_neighbours_are_kept() -> None:
     assert [np.flatnonzero(row).tolist() for row in found] == [[1], [2], [3], [2]]
 
 
+def test_lags_worked_by_hand() -> None:
+    np.testing.assert_allclose(lag_weights(PLAIN), [0.25, 0.5, 3.0, 1.0, 0.5])
+
+
 def test_a_window_longer_than_the_shop_is_harmless() -> None:
-    links = visit_links(np.array([0, 0, 1]), PLAIN.model_copy(update={"window": 50})).toarray()
-    np.testing.assert_allclose(links, np.array([[3, 1, 0], [0.5, 3, 0], [0, 0, 3]]))
+    rows = [(0, 0, 0), (0, 1, 1), (1, 0, 2)]
+    np.testing.assert_array_equal(gram(rows, PLAIN.model_copy(update={"window": 50})), gram(rows, PLAIN))
+
+
+def by_definition(frame: pd.DataFrame, config: CooccurrenceConfig, n_items: int) -> Floats:
+    """The sum of the class's description, pair by pair; visits are numbered per user without gaps."""
+    found = np.zeros((n_items, n_items))
+    met = np.bincount(frame["item"], minlength=n_items) + config.shrink
+    for _, own in frame.groupby("user"):
+        number = own["visit"].rank(method="dense").astype(int)
+        size = own.groupby("visit")["item"].transform("size") ** -config.visit_power
+        length = own["item"].nunique()
+        entries = list(zip(number, own["item"], size, strict=True))
+        for (a, i, x), (b, j, y) in itertools.product(entries, entries):
+            if i == j or abs(b - a) > config.window:
+                continue
+            near = config.same_visit if a == b else abs(b - a) ** -config.distance_power
+            learnt = 0.5 ** ((number.max() - a) / (config.learning_half_life or np.inf))
+            direction = config.backward if b < a else 1.0
+            damping = met[i] ** -config.own_power * met[j] ** -config.other_power
+            found[i, j] += x * y * near * direction * learnt / np.log2(length + 2) * damping
+    values: Floats = found.astype(np.float32)
+    return values
+
+
+ENTRIES = st.sets(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ENTRIES, st.integers(0, 4), st.sampled_from([None, 2.0]), st.integers(1, 40))
+def test_the_sums_are_those_of_the_definition_however_they_are_cut(
+    entries: set[tuple[int, int, int]], window: int, learning: float | None, work: int
+) -> None:
+    config = CooccurrenceConfig(window=window, learning_half_life=learning, shrink=1.0)
+    rows = sorted(entries)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cooccurrence, "WORK", work)
+        found = gram(rows, config, 6)
+    np.testing.assert_allclose(found, by_definition(visits_of(rows), config, 6), rtol=1e-5)
+
+
+def test_of_an_endless_basket_the_nearest_entries_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cooccurrence, "REACH", 2)
+    found = gram([(0, 0, item) for item in range(6)], PLAIN, 6)
+    assert [np.flatnonzero(row).tolist() for row in found[:3]] == [[1, 2], [0, 2, 3], [0, 1, 3, 4]]
+
+
+def test_work_is_bounded_by_the_entries() -> None:
+    rows = [(0, 0, item) for item in range(5_000)]
+    pairs = cooccurrence.Pairs(Visits.of(visits_of(rows), 5_000, 0, ORDER), PLAIN)
+    assert pairs.work.max() == 2 * cooccurrence.REACH + 1
+
+
+def test_nothing_to_learn_from_gives_no_neighbours() -> None:
+    member = CooccurrenceTrainer(PLAIN, ORDER).train(Visits.of(visits_of([]).astype("int32"), 4, 0, ORDER))
+    assert member.similarity.shape == (4, 4)
+    assert member.similarity.nnz == 0
+    assert len(member.unknown) == 4
