@@ -6,7 +6,7 @@ DEMO = runs/demo
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install check test test-all demo serve compile bench lock clean
+.PHONY: help install check test test-all demo serve compile bench bench-quality lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -43,6 +43,10 @@ compile: install  ## write pipelines/compiled and docs/pipeline.md
 
 bench: install  ## time the engine on the demo's release
 	$(BIN)/python -m benchmarks.engine --store $(DEMO)/store --out runs/bench
+
+QUALITY ?= sports journey
+bench-quality: install  ## blend against members and peers -> docs/benchmarks.md (over an hour; QUALITY=sports: a part)
+	$(BIN)/python -m benchmarks.quality --case $(QUALITY) --page
 
 lock: install  ## rewrite requirements/*.txt from *.in
 	for name in serving pipeline-cpu pipeline-gpu dev; do \
