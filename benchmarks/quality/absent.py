@@ -1,0 +1,126 @@
+"""What is left when members are gone: the blend as served without them, and one refitted without them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.quality.lists import REFIT, SERVED, WITHOUT, Lists, named
+from components.common.prepared import Cut, Prepared
+from components.evaluate.judge import judge
+from components.fuse.fit import Options, fit_task
+from components.fuse.lists import FitSet
+from components.fuse.pools import answers, fit_set
+from components.fuse.run import BUDGETS
+from serving.arrays import Bools
+from serving.blend import Fusion, TaskFusion
+from serving.calibration import ranks
+from serving.engine import RECALL, Engine
+from serving.states import UserStates
+
+FAMILIES = ("deep", "cf", "text", "popularity", "rules")
+
+
+@dataclass(frozen=True)
+class Absences:
+    """What taking members away is done with.
+
+    engine: the release's. features: holds states/<cut>.parquet. families: the training stages' members.
+    """
+
+    shop: Prepared
+    engine: Engine
+    features: Path
+    families: list[Path]
+    task: str
+    effort: str
+    workers: int
+
+    @property
+    def family_of(self) -> dict[str, str]:
+        """By member, its family."""
+        return {name: member.family for name, member in self.engine.members.items()}
+
+
+def take_away(asked: Absences, lists: Lists, states: UserStates) -> Lists:
+    """*lists* with `served/<member>`, `refit/<member>` and `without/<family>` for all that can be missed."""
+    members = lists.names("member")
+    sets = fit_sets(asked)
+    found = {}
+    for name in members if len(members) > 1 else ():
+        served, refit = _judged_without(asked, lists, states, sets, {name})
+        found[named(SERVED, name)], found[named(REFIT, name)] = served, refit
+    for family in FAMILIES:
+        gone = {name for name in members if asked.family_of[name] == family}
+        if len(gone) == 1 and len(members) > 1:
+            found[named(WITHOUT, family)] = found[named(REFIT, next(iter(gone)))]
+        elif gone and len(gone) < len(members):
+            found[named(WITHOUT, family)] = _judged_without(asked, lists, states, sets, gone)[1]
+    return lists.plus(found)
+
+
+def fit_sets(asked: Absences) -> list[FitSet]:
+    """The very lists that the release's weights were learned from."""
+    budget, sets = BUDGETS[asked.effort], []
+    fits = asked.shop.split.fits
+    for cut in fits:
+        path = asked.features / "states" / f"{cut.name}.parquet"
+        engine = _engine(asked, cut)
+        if not engine.members or not path.exists():
+            continue
+        answered = answers(asked.shop, cut, path, engine).of_task(asked.task)
+        answered = answered.sample(budget.users // len(fits), asked.shop.split.seed)
+        if len(answered.users):
+            sets.append(fit_set(engine, answered, asked.task))
+    everywhere = {name for fit in sets for name in fit.members if all(name in other.members for other in sets)}
+    return [without(fit, set(fit.members) - everywhere) for fit in sets]
+
+
+def _engine(asked: Absences, cut: Cut) -> Engine:
+    folders = [family / cut.members for family in asked.families]
+    return Engine.assemble(asked.engine.catalogue, asked.shop.shop, folders, None, None)
+
+
+def refit(asked: Absences, sets: list[FitSet]) -> TaskFusion:
+    """The task's blend learned from *sets* with the budget of the run's effort."""
+    budget = BUDGETS[asked.effort]
+    options = Options(folds=budget.folds, max_rows=budget.rows, seed=asked.shop.split.seed)
+    return fit_task(sets, asked.family_of, options)[0]
+
+
+def without(fit: FitSet, gone: Collection[str]) -> FitSet:
+    """The lists as they would be had the members *gone* never been there: what only they recalled is no candidate."""
+    if not set(gone) & set(fit.members):
+        return fit
+    kept = [column for column, name in enumerate(fit.members) if name not in gone]
+    scores = np.ascontiguousarray(fit.scores[:, :, kept])
+    names = tuple(fit.members[column] for column in kept)
+    return replace(fit, members=names, scores=scores, valid=fit.valid & _recalled(scores, fit.valid))
+
+
+def _recalled(scores: np.ndarray, valid: Bools) -> Bools:
+    """(n, c) is the candidate among the best `RECALL` of any member."""
+    found = np.zeros(valid.shape, dtype=bool)
+    for column in range(scores.shape[2]):
+        own = np.ascontiguousarray(scores[:, :, column])
+        scored = valid & np.isfinite(own)
+        found |= scored & (ranks(own, scored) < RECALL)
+    return found
+
+
+def _judged_without(
+    asked: Absences, lists: Lists, states: UserStates, sets: list[FitSet], gone: set[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 20) lists as served without *gone*, and of the blend refitted without them."""
+    engine, task = asked.engine, asked.task
+    fusion = {SERVED: engine.fusion.blend(task)} if engine.fusion else {}
+    if sets:
+        refitted = refit(asked, [without(fit, gone) for fit in sets])
+        fusion[REFIT] = refitted.methods[refitted.chosen]
+    left = {name: member for name, member in engine.members.items() if name not in gone}
+    fused = Fusion(tasks={task: TaskFusion(chosen=SERVED, methods=fusion)})
+    smaller = Engine(engine.catalogue, engine.shop, left, fused, engine.encoder, engine.rules)
+    outcome = judge(smaller, states, lists.relevance, task, asked.workers)
+    served = outcome.methods[SERVED].items
+    return served, outcome.methods[REFIT].items if REFIT in fusion else served

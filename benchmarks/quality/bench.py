@@ -1,0 +1,171 @@
+"""Run the cases: every window's steps, its judging and its peers; nothing that is finished is done again."""
+
+import logging
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.quality.case import write_case
+from benchmarks.quality.measure import WINDOW_FILE, Finished
+from benchmarks.quality.report import TASKS, case_report, conditions, curve_report
+from benchmarks.quality.shops import Case, earlier, of_users, tables
+from benchmarks.quality.steps import Kept, composition, source_digest, start
+from components.common.config import Effort
+from components.common.errors import CuveeError
+from components.common.files import read_json, write_json
+from components.common.identity import KEY_VARIABLE
+
+log = logging.getLogger("benchmarks")
+CHECKED = ("validate", "checked")
+PUBLIC_KEY = "a key for public data"  # pseudonyms of published data sets hide nothing: one key, one order of folders
+TEST, QUALITY_FILE = "test", "quality.json"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run.
+
+    jobs: windows (then tasks of the peers) at once. trials, seconds: with which each peer tunes itself, 0 trials = no
+    peers. only: names of peers, comma-separated; none: all but the slow ones. absences: take members away too.
+    """
+
+    out: Path
+    effort: Effort = "full"
+    seed: int = 0
+    jobs: int = 2
+    trials: int = 12
+    seconds: int = 40
+    only: str = ""
+    absences: bool = True
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of a case, or one share of its users.
+
+    name: its folder. checked: its tables. full: with absences and peers, else members and blend only.
+    """
+
+    case: Case
+    name: str
+    checked: Path
+    effort: Effort
+    full: bool
+
+
+def run_case(case: Case, options: Options) -> dict[str, Any]:
+    """Every figure of one case."""
+    out = options.out / case.name
+    checked = _checked(case, out)
+    windows = [
+        Window(case, f"window_{back}", earlier(checked, out / f"tables_{back}", back), options.effort, True)
+        for back in range(case.windows)
+    ]
+    shares = [
+        Window(case, f"share_{share:g}", of_users(checked, out / f"tables_share_{share:g}", share, options.seed),
+               "fast", False)
+        for share in case.curve
+    ]  # fmt: skip
+    with ThreadPoolExecutor(options.jobs) as threads:
+        sources = list(threads.map(lambda window: run_window(window, out / window.name, options), windows + shares))
+        if options.trials:
+            folders = [out / window.name for window in windows]
+            tasks = [task for task in TASKS if all((one / "judged" / f"{task}.npz").exists() for one in folders)]
+            list(threads.map(lambda task: ask_peers(folders, task, options), tasks))
+    found = case_report([out / window.name / "judged" for window in windows], options.seed)
+    found["curve"] = None
+    if shares:
+        judged = {f"{share:g}": out / one.name / "judged" for share, one in zip(case.curve, shares, strict=True)}
+        found["curve"] = curve_report(judged, options.seed)
+    return found | {"sources": sorted(set().union(*sources))}
+
+
+def _checked(case: Case, out: Path) -> Path:
+    """The shop's tables behind ingest and validate."""
+    kept = Kept(out / "door", environment=_environment(case))
+    arguments = {"data": tables(case, out), "store": str((out / "store").resolve())}
+    kept.run(composition(arguments, last=(CHECKED[0],)))
+    return kept.path(CHECKED)
+
+
+def run_window(window: Window, folder: Path, options: Options) -> set[str]:
+    """Run the steps of one window, judge it, ask the peers; returns the digests of the code that did it."""
+    log.info("%s %s: training", window.case.name, window.name)
+    kept = Kept(folder.resolve(), {CHECKED: window.checked.resolve()}, _environment(window.case))
+    arguments = {"protocol": window.case.protocol, "effort": window.effort, "seed": options.seed}
+    kept.run(composition(arguments, given=kept.given))
+    judged = folder / "judged"
+    full = window.full and options.absences
+    if kept.ran or not _is_judged(judged, full):
+        log.info("%s %s: judging", window.case.name, window.name)
+        _judge(folder, judged, window.effort, full)
+    if "prepare" in kept.ran:  # what the peers answered was another shop
+        shutil.rmtree(judged / "peers", ignore_errors=True)
+    return kept.sources | {str(read_json(judged / WINDOW_FILE)["source"])}
+
+
+def _environment(case: Case) -> dict[str, str]:
+    public = case.source == "complete-journey" or case.source.startswith("amazon:")
+    return {KEY_VARIABLE: PUBLIC_KEY} if public else {}
+
+
+def _is_judged(judged: Path, full: bool) -> bool:
+    if not (judged / WINDOW_FILE).exists():
+        return False
+    facts = read_json(judged / WINDOW_FILE)
+    return facts.get("source") == source_digest() and (facts["absences"] or not full)
+
+
+def _judge(folder: Path, judged: Path, effort: str, full: bool) -> None:
+    (judged / WINDOW_FILE).unlink(missing_ok=True)
+    judged.mkdir(parents=True, exist_ok=True)
+    arguments = [str(Finished(folder).root.resolve()), str(judged.resolve()), "--effort", effort]
+    code = start("benchmarks.quality.measure", [*arguments, *([] if full else ["--no-absences"])], judged / "log.txt")
+    if code:
+        raise CuveeError(f"Judging {folder} failed (exit code {code}). The log is {judged / 'log.txt'}.")
+
+
+def ask_peers(windows: list[Path], task: str, options: Options) -> None:
+    """Let every peer tune itself on the oldest window and rank the users of all; a failure is told in its own JSON.
+
+    Args:
+        windows: folders of the windows, the newest first.
+        task: of one task.
+        options: the peers' budget.
+    """
+    tuned: Path | None = None
+    for folder in reversed(windows):
+        out = folder / "judged" / "peers" / task
+        log.info("%s %s: peers of %s", folder.parent.name, folder.name, task)
+        _ask(folder, out, task, options, tuned)
+        tuned = tuned or out
+
+
+def _ask(folder: Path, out: Path, task: str, options: Options, tuned: Path | None) -> None:
+    case = out / "case"
+    if not (case / "case.json").exists():
+        write_case(Finished(folder).prepared, TEST, task, case)
+    arguments = ["--case", str(case.resolve()), "--out", str(out.resolve()), "--only", options.only]
+    arguments += ["--trials", str(options.trials), "--seconds", str(options.seconds)]
+    arguments += ["--params", str(tuned.resolve())] if tuned else []
+    code = start("benchmarks.quality.peers", arguments, out / "log.txt")
+    if code:
+        raise CuveeError(f"The peers of {folder} failed (exit code {code}). The log is {out / 'log.txt'}.")
+
+
+def run(cases: list[Case], options: Options) -> dict[str, Any]:
+    """Run the cases and write quality.json; cases that an earlier run with the same effort and seed left stay in it."""
+    path = options.out / QUALITY_FILE
+    found = _kept(path, options) | {case.name: run_case(case, options) for case in cases}
+    sources = {source for case in found.values() for source in case["sources"]}
+    quality = {"conditions": conditions(options.seed, options.effort, sources), "cases": found, "check": None}
+    write_json(path, quality)
+    return quality
+
+
+def _kept(path: Path, options: Options) -> dict[str, Any]:
+    quality = read_json(path) if path.exists() else {"conditions": {}, "cases": {}}
+    same = {"seed": options.seed, "effort": options.effort}
+    return dict(quality["cases"]) if quality["conditions"].items() >= same.items() else {}
