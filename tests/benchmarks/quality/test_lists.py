@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,7 @@ def test_taken_users_keep_their_wishes_and_lists() -> None:
     assert one.relevance.users.tolist() == [9]
 
 
-def test_what_is_saved_is_what_is_read(tmp_path) -> None:
+def test_what_is_saved_is_what_is_read(tmp_path: Path) -> None:
     small().save(tmp_path / "a" / "lists.npz")
     read = Lists.load(tmp_path / "a" / "lists.npz")
     assert read.users.tolist() == ["ann", "bob"]

@@ -130,6 +130,8 @@ def test_the_matrix_compares_with_the_best_left_and_with_a_refit() -> None:
 
 def test_a_family_contributes_where_the_blend_loses_without_it() -> None:
     found = ablation(Pooled((planted(),), 0))
+    assert found["cf"] is not None
+    assert found["text"] is not None
     assert found["cf"]["relative"][2] < 0
     assert found["text"]["relative"] == [0.0, 0.0, 0.0]
     assert found["deep"] is None

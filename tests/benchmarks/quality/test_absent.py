@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluated_run import VISIT_4, evaluated_shop, make_run
+from member_contract import DAY
+
+from benchmarks.quality.absent import without
+from benchmarks.quality.costs import parameters, training_seconds
+from benchmarks.quality.lists import Lists
+from benchmarks.quality.measure import Finished, measure
+from components.common.prepared import Cut, Prepared
+from components.fuse.lists import FitSet
+
+
+def lists_of(scores: np.ndarray) -> FitSet:
+    n, c, k = scores.shape
+    names = tuple("abcdef"[:k])
+    valid = np.ones((n, c), bool)
+    labels = np.zeros((n, c), np.float32)
+    return FitSet(names, scores.astype(np.float32), valid, labels, np.ones(n, np.int64), np.arange(n))
+
+
+def test_what_only_the_missing_member_recalled_is_no_candidate() -> None:
+    """Member a has recalled the first 100 of 150 candidates, b the last 100."""
+    scores = np.full((1, 150, 2), np.nan)
+    scores[0, :, 0] = np.arange(150, 0, -1)
+    scores[0, :, 1] = np.arange(150)
+    both = lists_of(scores)
+    left = without(both, {"a"})
+    assert left.members == ("b",)
+    assert left.scores.shape == (1, 150, 1)
+    assert left.valid[0].tolist() == [False] * 50 + [True] * 100
+    assert without(both, {"z"}) is both
+    assert both.valid.all()
+
+
+def test_a_member_recalls_only_what_it_scores() -> None:
+    scores = np.array([[[1.0, np.nan], [np.nan, 2.0], [3.0, 4.0]]])
+    assert without(lists_of(scores), {"a"}).valid[0].tolist() == [False, True, True]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The planted shop's run, laid out as the pipeline leaves it; its members also stand for the fit window's."""
+    root = tmp_path_factory.mktemp("finished")
+    shop = evaluated_shop()
+    fit = Cut(name="fit_1", role="fit", members="final", as_of=VISIT_4 - 14 * DAY, until=VISIT_4)
+    split = shop.split.model_copy(update={"cuts": (fit, *shop.split.cuts)})
+    run = make_run(root / "run", Prepared(shop.events, shop.items, shop.users, split, shop.shop))
+    _states(run.root, fit, run.prepared)
+    places = {
+        "prepared": "prepare/prepared", "release": "package/release", "features": "materialize/features",
+        "fusion": "fuse/fusion", "members": "train-cf/members",
+    }  # fmt: skip
+    for name, place in places.items():
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        (root / place).symlink_to(run.root / name)
+    return Finished(root)
+
+
+def _states(root: Path, cut: Cut, shop: Prepared) -> None:
+    import pyarrow.parquet as pq
+
+    from components.common import columns as c
+    from components.materialize.behaviour import behaviour
+
+    table = behaviour(shop.history(cut), shop.users[c.USER_ID], shop.items[c.ITEM_ID], {})
+    pq.write_table(
+        table.append_column(c.PROFILE, [["{}"] * len(table)]), root / "features" / "states" / f"{cut.name}.parquet"
+    )
+
+
+def test_a_finished_run_is_judged_with_and_without_each_member(finished: Finished, tmp_path: Path) -> None:
+    window = measure(finished, tmp_path, "fast", absences=True, workers=1)
+    lists = Lists.load(tmp_path / "discovery.npz")
+    assert lists.names("member") == ("item_knn", "popularity")
+    assert lists.names("method") == ("least_squares",)
+    assert (lists.named["fused"] == lists.named["method/least_squares"]).all()
+    assert lists.values("fused").mean() > 0.9  # the one new item of each user's group
+    absent = Lists.load(tmp_path / "discovery.absent.npz")
+    assert (absent.named["fused"] == lists.named["fused"]).all()
+    alone = lists.named["member/popularity"]
+    assert (absent.named["served/item_knn"] == alone).all()  # all that is left
+    assert (absent.named["without/cf"] == absent.named["refit/item_knn"]).all()
+    assert absent.values("served/popularity").mean() == pytest.approx(lists.values("member/item_knn").mean(), abs=0.02)
+    assert window["costs"]["item_knn"]["parameters"] > 0
+    assert window["costs"]["item_knn"]["ms_256"] > 0
+    assert window["fit_windows"] == 1
+    assert (tmp_path / "next_basket.absent.npz").exists()
+
+
+def test_judging_twice_gives_the_same_bytes(finished: Finished, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        measure(finished, tmp_path / name, "fast", absences=True, workers=1)
+    for path in sorted((tmp_path / "one").glob("*.npz")):
+        one, two = Lists.load(path), Lists.load(tmp_path / "two" / path.name)
+        assert one.named.keys() == two.named.keys()
+        assert all((one.named[name] == two.named[name]).all() for name in one.named)
+
+
+def test_parameters_are_the_numbers_a_members_files_hold(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((3, 4)))
+    np.savez(tmp_path / "b.npz", x=np.zeros(5), y=np.zeros((2, 2)))
+    (tmp_path / "member.json").write_text("{}")
+    assert parameters(tmp_path) == 12 + 5 + 4
+
+
+def test_seconds_are_those_of_the_last_time_a_stage_ran(tmp_path: Path) -> None:
+    log = tmp_path / "progress.jsonl"
+    log.write_text(
+        '{"stage": "s", "kind": "start"}\n{"stage": "s", "kind": "member", "member": "m", "seconds": 9}\n'
+        '{"stage": "s", "kind": "start"}\n{"stage": "s", "kind": "member", "member": "m", "seconds": 1.5}\n'
+        '{"stage": "s", "kind": "member", "member": "m", "seconds": 2}\n{"stage": "s", "kind": "end", "seconds": 4}\n'
+    )
+    assert training_seconds(tmp_path / "none.jsonl", log) == ({("s", "m"): 3.5}, {"s": 4})
