@@ -79,8 +79,10 @@ def _gain(name: str, task: str, found: Numbers) -> Iterator[Line]:
 def _over(name: str, task: str, goal: str, found: Numbers, rival: str) -> Line:
     relative = found["gains"][rival]["relative"]
     if relative is None:
-        return Line(name, task, goal, f"{rival} scores 0", None)
-    return Line(name, task, goal, f"{percents(relative)} over {rival}", relative[0] >= GAIN and relative[1] > GAIN_LOW)
+        return Line(name, task, goal, f"{short(rival)} scores 0", None)
+    return Line(
+        name, task, goal, f"{percents(relative)} over {short(rival)}", relative[0] >= GAIN and relative[1] > GAIN_LOW
+    )
 
 
 def _repeats(name: str, task: str, found: Numbers) -> Iterator[Line]:
@@ -89,7 +91,7 @@ def _repeats(name: str, task: str, found: Numbers) -> Iterator[Line]:
     rules = [one for one in found["gains"] if any(word in one for word in REPEATERS) and not one.startswith("method")]
     for rival in rules:
         relative = found["gains"][rival]["relative"]
-        goal = f"not below {rival} beyond noise"
+        goal = f"not below {short(rival)} beyond noise"
         yield Line(name, task, goal, percents(relative), None if relative is None else relative[2] >= 0)
     implicit = [one for one in found["gains"] if one.startswith(named(PEER, "implicit"))]
     goal = f"at least +{OVER_IMPLICIT:.0%} over the best implicit peer"
@@ -99,7 +101,7 @@ def _repeats(name: str, task: str, found: Numbers) -> Iterator[Line]:
     rival = max(implicit, key=lambda one: found["ladder"][one][NDCG])
     relative = found["gains"][rival]["relative"]
     held = None if relative is None else relative[0] >= OVER_IMPLICIT
-    yield Line(name, task, goal, f"{percents(relative)} over {rival}", held)
+    yield Line(name, task, goal, f"{percents(relative)} over {short(rival)}", held)
 
 
 def _large_segments(name: str, task: str, found: Numbers) -> Iterator[Line]:
