@@ -139,8 +139,8 @@ def _absent(name: str, task: str, found: Numbers) -> Iterator[Line]:
     if not matrix:
         return
     yield _every(
-        name, task, "any one member missing: not below the best remaining member beyond noise", matrix,
-        "over_best_remaining", lambda relative: relative[2] >= 0,
+        name, task, "any one member missing: at least the best remaining member", matrix,
+        "over_best_remaining", lambda relative: relative[0] >= 0,
     )  # fmt: skip
     yield _every(
         name, task, f"any one member missing: at most {BEHIND_REFIT:.0%} below a blend refitted without it", matrix,

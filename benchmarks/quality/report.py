@@ -18,7 +18,7 @@ from components.common.files import read_json
 from serving.queries import DISCOVERY, NEXT_BASKET
 
 TASKS = (DISCOVERY, NEXT_BASKET)
-VERSIONS = ("numpy", "scipy", "onnxruntime", "tensorflow", "torch", "implicit", "lightgbm")
+VERSIONS = ("numpy", "scipy", "onnxruntime", "tensorflow", "tensorflow-cpu", "torch", "implicit", "lightgbm")
 Numbers = dict[str, Any]
 
 
