@@ -6,7 +6,7 @@ DEMO = runs/demo
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install check test test-all demo serve compile bench bench-quality lock clean
+.PHONY: help install check test test-all demo serve compile bench bench-quality bench-scale lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -47,6 +47,9 @@ bench: install  ## time the engine on the demo's release
 QUALITY ?= sports journey
 bench-quality: install  ## blend against members and peers -> docs/benchmarks.md (over an hour; QUALITY=sports: a part)
 	$(BIN)/python -m benchmarks.quality --case $(QUALITY) --page
+
+bench-scale: install  ## training up to a million users and items -> docs/benchmarks.md (some 20 minutes)
+	$(BIN)/python -m benchmarks.scale --out runs/bench --page
 
 lock: install  ## rewrite requirements/*.txt from *.in
 	for name in serving pipeline-cpu pipeline-gpu dev; do \

@@ -14,13 +14,14 @@ HOLDS = {True: "holds", False: "**does not hold**", None: "not judged"}
 Numbers = dict[str, Any]
 
 
-def put(path: Path, text: str) -> None:
-    """Replace what stands between the markers of *path*; both are added at its end where they are not there yet."""
+def put(path: Path, text: str, markers: tuple[str, str] = (START, END)) -> None:
+    """Replace what stands between the *markers* of *path*; both are added at its end where they are not there yet."""
+    start, end = markers
     page = path.read_text(encoding="utf-8") if path.exists() else TITLE
-    part = f"{START}\n{text.strip()}\n{END}"
-    if START in page and END in page:
-        before, rest = page.split(START, 1)
-        page = before + part + rest.split(END, 1)[1]
+    part = f"{start}\n{text.strip()}\n{end}"
+    if start in page and end in page:
+        before, rest = page.split(start, 1)
+        page = before + part + rest.split(end, 1)[1]
     else:
         page = f"{page.rstrip()}\n\n{part}\n"
     write_text(path, page)
