@@ -6,7 +6,7 @@ DEMO = runs/demo
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install check test test-all demo serve compile bench bench-quality bench-scale lock clean
+.PHONY: help install install-bench check test test-all demo serve compile bench bench-quality bench-scale lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -17,6 +17,13 @@ $(VENV)/.installed: requirements/pipeline-cpu.txt requirements/dev.txt requireme
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements/pipeline-cpu.txt -r requirements/dev.txt -r requirements/models.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/torch.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install-bench: install .venv-bench/.installed  ## make .venv-bench: the peers that do not fit beside the project
+.venv-bench/.installed: requirements/bench.txt requirements/torch.txt
+	$(PYTHON) -m venv .venv-bench
+	$(BIN)/uv pip install --quiet --python .venv-bench/bin/python --no-deps -r requirements/bench.txt
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r requirements/torch.txt
 	@touch $@
 
 check: install  ## ruff, mypy --strict, import-linter
@@ -45,7 +52,7 @@ bench: install  ## time the engine on the demo's release
 	$(BIN)/python -m benchmarks.engine --store $(DEMO)/store --out runs/bench
 
 QUALITY ?= sports journey
-bench-quality: install  ## blend against members and peers -> docs/benchmarks.md (over an hour; QUALITY=sports: a part)
+bench-quality: install-bench  ## blend against members and peers -> docs/benchmarks.md (over an hour; QUALITY=sports: a part)
 	$(BIN)/python -m benchmarks.quality --case $(QUALITY) --page
 
 bench-scale: install  ## training up to a million users and items -> docs/benchmarks.md (some 20 minutes)
@@ -55,6 +62,8 @@ lock: install  ## rewrite requirements/*.txt from *.in
 	for name in serving pipeline-cpu pipeline-gpu dev; do \
 	  $(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	    requirements/$$name.in -o requirements/$$name.txt; done
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	  requirements/bench.in --override requirements/bench-override.txt -o requirements/bench.txt
 
 clean:  ## remove runs and caches
 	rm -rf runs .pytest_cache .mypy_cache .ruff_cache
