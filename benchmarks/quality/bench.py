@@ -92,7 +92,7 @@ def _checked(case: Case, out: Path) -> Path:
 
 def run_window(window: Window, folder: Path, options: Options) -> set[str]:
     """Run the steps of one window, judge it, ask the peers; returns the digests of the code that did it."""
-    log.info("%s %s: training", window.case.name, window.name)
+    log.info("%s %s: steps", window.case.name, window.name)
     kept = Kept(folder.resolve(), {CHECKED: window.checked.resolve()}, _environment(window.case))
     arguments = {"protocol": window.case.protocol, "effort": window.effort, "seed": options.seed}
     kept.run(composition(arguments, given=kept.given))
