@@ -55,7 +55,7 @@ def _conditions(found: Numbers) -> str:
     mixed = " **Made with more than one version of the code: run it afresh.**" if len(found["sources"]) > 1 else ""
     return (
         f"`make bench-quality`, effort {found['effort']}, seed {found['seed']}, {found['cores']} cores "
-        f"({found['machine']}), no GPU; {versions}; code {', '.join(found['sources'])}.{mixed} Full ranking over the "
+        f"({found['machine']}); {versions}; code {', '.join(found['sources'])}.{mixed} Full ranking over the "
         "whole catalogue. Intervals: 95%, paired, users drawn again with all their windows. The best member and "
         "the best peer are those that did best on these very windows, which flatters them, not the blend."
     )
