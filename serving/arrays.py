@@ -9,6 +9,8 @@ Longs = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 PAD = -1
+GROUPS = 4  # groups of columns for each place: their maxima tell what the best reach
+WIDE = 16  # columns for each place from which that is worth finding
 
 
 def top_k(scores: Floats, k: int) -> Ints:
@@ -22,6 +24,15 @@ def top_k(scores: Floats, k: int) -> Ints:
         (n, min(k, m)) int32.
     """
     k = min(k, scores.shape[1])
+    if k == 0 or scores.shape[1] < WIDE * k:
+        return _sorted(scores, k)
+    columns, values = _contenders(scores, k)
+    best = _sorted(values, k)
+    return np.where(best == PAD, PAD, np.take_along_axis(columns, np.maximum(best, 0), axis=1))
+
+
+def _sorted(scores: Floats, k: int) -> Ints:
+    """The same by partition and sort."""
     keyed = np.where(np.isnan(scores), -np.inf, scores)
     part = _best(keyed, k) if k < scores.shape[1] else np.broadcast_to(np.arange(k), keyed.shape).copy()
     values = np.take_along_axis(keyed, part, axis=1)
@@ -31,16 +42,43 @@ def top_k(scores: Floats, k: int) -> Ints:
     return chosen
 
 
+def _contenders(scores: Floats, k: int) -> tuple[Ints, Floats]:
+    """(n, w >= k) columns, ascending, among which each row's k highest are, and their values; then 0 and -inf.
+
+    At least k of a row reach the k-th highest of the maxima of GROUPS * k groups of columns; few others do.
+    """
+    n, m = scores.shape
+    groups = GROUPS * k
+    each = m // groups
+    highest = np.fmax.reduce(scores[:, : each * groups].reshape(n, each, groups), axis=1, initial=-np.inf)
+    bound = np.partition(highest, groups - k, axis=1)[:, groups - k, None]
+    chosen = scores > bound
+    tied = np.flatnonzero((np.count_nonzero(chosen, axis=1) < k) & (bound[:, 0] > -np.inf))
+    chosen[tied] = _with_lowest(chosen[tied], scores[tied] == bound[tied], k)
+    rows, columns = np.divmod(np.flatnonzero(chosen), m)
+    sizes = np.bincount(rows, minlength=n)
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    shape = (n, max(k, int(sizes.max(initial=0))))
+    found, values = np.zeros(shape, dtype=np.int32), np.full(shape, -np.inf, dtype=np.float32)
+    found[rows, place], values[rows, place] = columns, scores[rows, columns]
+    return found, values
+
+
+def _with_lowest(above: Bools, equal: Bools, k: int) -> Bools:
+    """*above*, and so many of the lowest columns of *equal* that each row has k."""
+    room = k - np.count_nonzero(above, axis=1)[:, None]
+    chosen: Bools = above | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= room))
+    return chosen
+
+
 def _best(keyed: Floats, k: int) -> Longs:
     """(n, k) columns of each row's k highest, ascending. Which equals argpartition takes depends on the processor."""
     part = np.argpartition(-keyed, k - 1, axis=1)[:, :k]
     last = np.take_along_axis(keyed, part, axis=1).min(axis=1, keepdims=True, initial=np.inf)
     shared = np.flatnonzero((np.count_nonzero(keyed >= last, axis=1) > k) & (last[:, 0] > -np.inf))
     rows = keyed[shared]
-    above, equal = rows > last[shared], rows == last[shared]
-    room = k - np.count_nonzero(above, axis=1)[:, None]
-    lowest = equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= room)
-    part[shared] = np.nonzero(above | lowest)[1].reshape(len(shared), k)
+    chosen = _with_lowest(rows > last[shared], rows == last[shared], k)
+    part[shared] = np.nonzero(chosen)[1].reshape(len(shared), k)
     part.sort(axis=1)
     return np.asarray(part, dtype=np.int64)
 

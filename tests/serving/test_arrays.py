@@ -1,6 +1,7 @@
 """The two selections of every channel: by hand, and against a stable sort where nearly everything ties."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -28,12 +29,41 @@ def test_a_tie_for_the_last_place_goes_to_the_lower_column() -> None:
     assert top_k(scores, 4).tolist() == [[499, 0, 1, 2]]
 
 
-@given(FEW_VALUES, st.integers(1, 70))
-def test_it_is_a_stable_sort_cut_short(scores: np.ndarray, k: int) -> None:
+def stable_sort_cut_short(scores: np.ndarray, k: int) -> np.ndarray:
     keyed = np.where(np.isnan(scores), -np.inf, scores)
     order = np.argsort(-keyed, axis=1, kind="stable")[:, :k]
     shown = np.take_along_axis(keyed, order, axis=1) > -np.inf
-    np.testing.assert_array_equal(top_k(scores, k), np.where(shown, order, PAD))
+    return np.where(shown, order, PAD)
+
+
+@given(FEW_VALUES, st.integers(1, 70))
+def test_it_is_a_stable_sort_cut_short(scores: np.ndarray, k: int) -> None:
+    np.testing.assert_array_equal(top_k(scores, k), stable_sort_cut_short(scores, k))
+
+
+WIDE_ROWS = arrays.arrays(
+    np.float32,
+    st.tuples(st.integers(0, 5), st.integers(100, 300)),
+    elements=st.sampled_from([0.0, 1.0, 2.0, 3.0, NAN, float("-inf")]) | st.floats(0, 3, width=32),
+)
+
+
+@given(WIDE_ROWS, st.integers(1, 7))
+def test_it_is_so_in_wide_rows(scores: np.ndarray, k: int) -> None:
+    np.testing.assert_array_equal(top_k(scores, k), stable_sort_cut_short(scores, k))
+
+
+@pytest.mark.parametrize("k", [1, 7, 100, 600])
+def test_wide_rows_of_every_kind_at_once(k: int) -> None:
+    rng = np.random.default_rng(0)
+    rows = [rng.normal(size=5_000), rng.random(5_000) * (rng.random(5_000) < 0.01), np.zeros(5_000)]
+    rows += [
+        np.full(5_000, NAN),
+        np.where(rng.random(5_000) < 0.002, 1.0, -np.inf),
+        rng.integers(0, 9, 5_000).astype(np.float64),
+    ]
+    scores = np.array(rows, dtype=np.float32)
+    np.testing.assert_array_equal(top_k(scores, k), stable_sort_cut_short(scores, k))
 
 
 def test_gather_leaves_padding_unscored() -> None:
