@@ -14,13 +14,15 @@ from benchmarks.quality.shops import Case, earlier, of_users, tables
 from benchmarks.quality.steps import Kept, composition, source_digest, start
 from components.common.config import Effort
 from components.common.errors import CuveeError
-from components.common.files import read_json, write_json
+from components.common.files import read_json, sha256, write_json
 from components.common.identity import KEY_VARIABLE
+from components.common.prepared import EVENTS_FILE, ITEMS_FILE, SPLIT_FILE
+from serving.release import MANIFEST_FILE
 
 log = logging.getLogger("benchmarks")
 CHECKED = ("validate", "checked")
 PUBLIC_KEY = "a key for public data"  # pseudonyms of published data sets hide nothing: one key, one order of folders
-TEST, QUALITY_FILE = "test", "quality.json"
+TEST, QUALITY_FILE, SHOP_FILE = "test", "quality.json", "prepared.sha256"
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,9 @@ def run_window(window: Window, folder: Path, options: Options) -> set[str]:
     kept.run(composition(arguments, given=kept.given))
     judged = folder / "judged"
     full = window.full and options.absences
-    if kept.ran or not _is_judged(judged, full):
+    if not _is_judged(folder, judged, full):
         log.info("%s %s: judging", window.case.name, window.name)
         _judge(folder, judged, window.effort, full)
-    if "prepare" in kept.ran:  # what the peers answered was another shop
-        shutil.rmtree(judged / "peers", ignore_errors=True)
     return kept.sources | {str(read_json(judged / WINDOW_FILE)["source"])}
 
 
@@ -111,11 +111,14 @@ def _environment(case: Case) -> dict[str, str]:
     return {KEY_VARIABLE: PUBLIC_KEY} if public else {}
 
 
-def _is_judged(judged: Path, full: bool) -> bool:
+def _is_judged(folder: Path, judged: Path, full: bool) -> bool:
+    """Was this very release judged, by this very code."""
     if not (judged / WINDOW_FILE).exists():
         return False
     facts = read_json(judged / WINDOW_FILE)
-    return facts.get("source") == source_digest() and (facts["absences"] or not full)
+    release = read_json(Finished(folder).release / MANIFEST_FILE)["release"]
+    same = facts["source"] == source_digest() and facts["release"] == release
+    return bool(same and (facts["absences"] or not full))
 
 
 def _judge(folder: Path, judged: Path, effort: str, full: bool) -> None:
@@ -144,9 +147,12 @@ def ask_peers(windows: list[Path], task: str, options: Options) -> None:
 
 
 def _ask(folder: Path, out: Path, task: str, options: Options, tuned: Path | None) -> None:
-    case = out / "case"
-    if not (case / "case.json").exists():
-        write_case(Finished(folder).prepared, TEST, task, case)
+    case, prepared = out / "case", Finished(folder).prepared
+    shop = {name: sha256(prepared / name) for name in (EVENTS_FILE, ITEMS_FILE, SPLIT_FILE)}
+    if not (out / SHOP_FILE).exists() or read_json(out / SHOP_FILE) != shop:
+        shutil.rmtree(out, ignore_errors=True)  # what the peers answered was another shop
+        write_case(prepared, TEST, task, case)
+        write_json(out / SHOP_FILE, shop)
     arguments = ["--case", str(case.resolve()), "--out", str(out.resolve()), "--only", options.only]
     arguments += ["--trials", str(options.trials), "--seconds", str(options.seconds)]
     arguments += ["--params", str(tuned.resolve())] if tuned else []

@@ -128,20 +128,30 @@ class Kept:
     def run(self, steps: Iterable[Step]) -> None:
         """Run what is not finished yet.
 
-        A step is finished if it ended well with the same parameters, and nothing it reads has been made anew.
+        A step is finished if it ended well with the same parameters, and nothing it reads is to be made anew.
 
         Raises:
             CuveeError: a step failed; names its log.
         """
-        for step in steps:
-            done = self.root / step.name / DONE_FILE
-            stale = any(output[0] in self.ran for output in step.inputs.values())
-            if done.exists() and not stale and read_json(done)["parameters"] == step.parameters:
-                continue
-            done.unlink(missing_ok=True)
+        open_steps = self._open(steps)
+        for step in open_steps:  # all at once: a run that is cut short leaves nothing that looks finished
+            self._done(step).unlink(missing_ok=True)
+        for step in open_steps:
             seconds = self._run(step)
-            write_json(done, {"parameters": step.parameters, "source": source_digest(), "seconds": seconds})
+            write_json(self._done(step), {"parameters": step.parameters, "source": source_digest(), "seconds": seconds})
             self.ran.append(step.name)
+
+    def _open(self, steps: Iterable[Step]) -> list[Step]:
+        found: dict[str, Step] = {}
+        for step in steps:
+            done = self._done(step)
+            stale = any(producer in found for producer, _ in step.inputs.values())
+            if stale or not done.exists() or read_json(done)["parameters"] != step.parameters:
+                found[step.name] = step
+        return list(found.values())
+
+    def _done(self, step: Step) -> Path:
+        return self.root / step.name / DONE_FILE
 
     def _run(self, step: Step) -> float:
         folder = self.root / step.name

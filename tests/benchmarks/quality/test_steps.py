@@ -5,7 +5,7 @@ from shops import write_small_shop
 
 from benchmarks.quality.steps import Kept, composition, source_digest
 from components.common.errors import CuveeError
-from components.common.files import read_json, sha256
+from components.common.files import read_json, sha256, write_json
 
 
 def test_the_steps_are_the_pipelines_own_in_an_order_that_runs() -> None:
@@ -49,6 +49,21 @@ def test_a_finished_step_is_skipped_until_what_it_depends_on_changes(shop: Path,
     moved = shop.rename(shop.with_name("elsewhere"))
     assert run(moved).ran == ["ingest"]
     assert sha256(tables / "events.parquet") == before
+
+
+def test_what_follows_a_changed_step_is_open_before_anything_runs(tmp_path: Path) -> None:
+    """A step in the middle must be run again: a stop before its followers ran must not leave them looking finished."""
+    steps = composition({}, given=[("validate", "checked")])
+    for step in steps:
+        write_json(tmp_path / step.name / "done.json", {"parameters": step.parameters, "source": "abc"})
+    write_json(tmp_path / "train-cf" / "done.json", {"parameters": {"seed": 1}, "source": "abc"})
+    kept = Kept(tmp_path, {("validate", "checked"): tmp_path})
+    with pytest.raises(CuveeError, match="train-cf"):  # it finds nothing prepared
+        kept.run(steps)
+    left = {step.name for step in steps if (tmp_path / step.name / "done.json").exists()}
+    assert "prepare" in left
+    assert "train-text" in left
+    assert not {"train-cf", "fuse", "package"} & left
 
 
 def test_a_failure_names_its_log_and_is_not_taken_for_finished(tmp_path: Path) -> None:
