@@ -36,7 +36,7 @@ def progress(stage: str, done: int, total: int) -> None:
 @contextmanager
 def stage(name: str) -> Iterator[None]:
     """Time one stage and report how it ended; errors pass through."""
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     tell(stage=name, kind="start")
     try:
         yield
@@ -45,4 +45,5 @@ def stage(name: str) -> Iterator[None]:
         tell(stage=name, kind="error", message=str(error), error=type(error).__name__, exit_code=code)
         raise
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    tell(stage=name, kind="end", seconds=round(time.perf_counter() - started, 3), rss_mb=round(rss, 1))
+    seconds, cpu = time.perf_counter() - started, time.process_time() - worked
+    tell(stage=name, kind="end", seconds=round(seconds, 3), cpu_s=round(cpu, 3), rss_mb=round(rss, 1))
