@@ -58,11 +58,11 @@ def write_case(prepared: Path, cut: str, task: str, out: Path) -> None:
     asked = relevant(shop, chosen, task).users
     visits = visits[np.isin(visits[c.USER].to_numpy(), asked)]
     inner, inner_as_of = _inner(shop, chosen, task)
-    np.savez(out / "train.npz", **_columns(visit_items(shop.train(chosen), shop.shop)))
-    np.savez(out / "history.npz", **_columns(visits))
-    np.savez(out / "asked.npz", users=asked, **_seen(visits, asked, len(shop.items), task))
-    np.savez(out / "inner.npz", **inner)
-    np.savez(out / "items.npz", category=_categories(shop.items))
+    np.savez(out / "train.npz", allow_pickle=False, **_columns(visit_items(shop.train(chosen), shop.shop)))
+    np.savez(out / "history.npz", allow_pickle=False, **_columns(visits))
+    np.savez(out / "asked.npz", allow_pickle=False, users=asked, **_seen(visits, asked, len(shop.items), task))
+    np.savez(out / "inner.npz", allow_pickle=False, **inner)
+    np.savez(out / "items.npz", allow_pickle=False, category=_categories(shop.items))
     facts = {"name": out.name, "task": task, "cut": cut, "protocol": shop.split.protocol, "seed": shop.split.seed}
     sizes = {"n_users": len(shop.users), "n_items": len(shop.items), "n_asked": len(asked)}
     clock = {"clock": clock_of(shop), "as_of": now_of(shop, chosen), "inner_as_of": inner_as_of}

@@ -34,8 +34,8 @@ ENVIRONMENT = ONE_THREAD | {"LK_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "PYTHO
 class Budget:
     """What each peer may spend.
 
-    trials, seconds: tuning ends at whichever comes first. limit: seconds after which a peer is ended. params: a folder
-    of finished peers whose numbers are used without tuning, None to tune.
+    trials, seconds (of processor time): tuning ends at whichever comes first. limit: seconds after which a peer is
+    ended. params: a folder of finished peers whose numbers are used without tuning, None to tune.
     """
 
     trials: int = TRIALS

@@ -112,7 +112,11 @@ def _habits(problem: Problem) -> Space:
 
 
 def _periods(problem: Problem) -> Space:
-    return _habits(problem) | {"late": (0.5, 0.25, 1.0, 2.0), "early": (0.25, 0.0, 0.5, 0.1), "prior": (2.0, 1.0, 5.0)}
+    return dict(_habits(problem)) | {
+        "late": (0.5, 0.25, 1.0, 2.0),
+        "early": (0.25, 0.0, 0.5, 0.1),
+        "prior": (2.0, 1.0, 5.0),
+    }
 
 
 def _ease(problem: Problem) -> Space:

@@ -47,10 +47,10 @@ def _run(peer: Peer, problem: Problem, inner: Labelled, asked: dict[str, Any], o
     np.savez(out / f"{peer.name}.npz", items=listed)
     return {
         "params": params,
-        "trials": [{"params": t.params, "ndcg@10": t.ndcg, "seconds": round(t.seconds, 2)} for t in trials],
-        "tune_seconds": round(sum(trial.seconds for trial in trials), 2),
-        "fit_seconds": round(fit_seconds, 2),
-        "score_seconds": round(score_seconds, 2),
+        "trials": [{"params": t.params, "ndcg@10": t.ndcg, "seconds": round(t.seconds, 3)} for t in trials],
+        "tune_seconds": round(sum(trial.seconds for trial in trials), 3),
+        "fit_seconds": round(fit_seconds, 3),
+        "score_seconds": round(score_seconds, 3),
         "parameters": int(fitted.parameters),
     }
 
