@@ -105,13 +105,17 @@ def _told(one: Numbers) -> str:
 
 
 def _conditions(found: Numbers) -> str:
-    busy = " **The machine was busy: seconds are too high.**" if found["load"] > BUSY * (found["cores"] or 1) else ""
+    busy = (
+        " **The machine was busy: seconds are somewhat too high.**"
+        if found["load"] > BUSY * (found["cores"] or 1)
+        else ""
+    )
     return (
         f"`make bench-scale`, seed {found['seed']}, {found['cores']} cores, one thread, load {found['load']:.1f} "
         f"before the start.{busy} Made shops: some {MEAN} interactions a user (log-normal, {LONGEST} at most), one a "
-        f"visit; items drawn by Zipf's law, exponent {found['zipf']:g}. Seconds of one fit with the numbers a search "
-        "starts from (median of 3 where it is quick), the users' states given; memory is the peak of the whole "
-        f"process, the made table included. Each in a process of its own, stopped after {found['limit_s']} s. The "
+        f"visit; items drawn by Zipf's law, exponent {found['zipf']:g}. Processor seconds of one fit with the numbers "
+        "a search starts from (median of 3 where it is quick), the users' states given; memory is the peak of the "
+        f"whole process, the made table included. Each in a process of its own, stopped after {found['limit_s']} s. The "
         "last column is g in seconds ~ interactions^g."
     )
 

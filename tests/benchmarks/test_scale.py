@@ -8,7 +8,15 @@ from benchmarks.scale_one import LONGEST, MEAN, examples_of, fit, made_visits
 from components.common import columns as c
 from components.train_cf.recipes import RECIPES
 
-ENDED = {"fit_s": 2.0, "fits": 3, "states_s": 0.1, "before_mb": 90, "peak_mb": 100, "interactions": 1_000}
+ENDED = {
+    "fit_s": 2.0,
+    "clock_s": 2.5,
+    "fits": 3,
+    "states_s": 0.1,
+    "before_mb": 90,
+    "peak_mb": 100,
+    "interactions": 1_000,
+}
 CONDITIONS = {"zipf": 1.0, "seed": 0, "limit_s": 300, "cores": 2, "load": 0.5}
 
 
