@@ -166,19 +166,19 @@ def _peers(peers: Numbers) -> str:
     rows = []
     for name, one in sorted(peers.items()):
         if "failed" in one:
-            rows.append((name, "", "", "", "", f"left out: {' '.join(str(one['failed']).split())[:160]}"))
+            rows.append((name, *[""] * 6, f"left out: {' '.join(str(one['failed']).split())[:160]}"))
             continue
         params = ", ".join(f"{key} {value}" for key, value in (one.get("params") or {}).items())
         rows.append(
             (
-                name, str(one.get("version", "")), f"{one.get('parameters', 0):,}", f"{one['fit_seconds']:.1f}",
-                f"{one['peak_mb']:.0f}", params,
+                name, str(one.get("version", "")), f"{one.get('parameters', 0):,}", str(one["tuned"]["trials"]),
+                f"{one['fit_seconds']:.1f}", f"{one['score_seconds']:.1f}", f"{one['peak_mb']:.0f}", params,
             )
         )  # fmt: skip
     told = (
         "The peers, tuned inside the oldest window's training data, every one with the same budget (newest window):\n\n"
     )
-    return told + table(("peer", "version", "parameters", "fit s", "peak MB", "chosen"), rows)
+    return told + table(("peer", "version", "parameters", "trials", "fit s", "lists s", "peak MB", "chosen"), rows)
 
 
 def _costs(case: Numbers) -> str:

@@ -19,6 +19,7 @@ from serving.queries import DISCOVERY, NEXT_BASKET
 
 TASKS = (DISCOVERY, NEXT_BASKET)
 VERSIONS = ("numpy", "scipy", "onnxruntime", "tensorflow", "tensorflow-cpu", "torch", "implicit", "lightgbm")
+PEER_ASKED = ("asked", "trials")  # folders of this machine, and every trial
 Numbers = dict[str, Any]
 
 
@@ -92,9 +93,16 @@ def _array(path: Path, name: str) -> npt.NDArray[Any]:
 
 
 def peers_report(windows: Sequence[Path], task: str) -> Numbers:
-    """By peer: what it said of itself on the newest window."""
-    paths = sorted((windows[0] / "peers" / task).glob("*.json"))
-    return {path.stem: read_json(path) for path in paths}
+    """By peer: what it said of itself on the newest window, and how long it tuned itself on the oldest."""
+    found = {}
+    for path in sorted((windows[0] / "peers" / task).glob("*.json")):
+        tuned = windows[-1] / "peers" / task / path.name
+        told = read_json(tuned) if tuned.exists() else {}
+        spent = {"trials": len(told.get("trials", [])), "seconds": told.get("tune_seconds")}
+        found[path.stem] = {key: one for key, one in read_json(path).items() if key not in PEER_ASKED} | {
+            "tuned": spent
+        }
+    return found
 
 
 def curve_report(shares: dict[str, Path], seed: int) -> dict[str, Numbers]:

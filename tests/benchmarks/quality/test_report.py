@@ -43,8 +43,11 @@ def window(folder: Path, lists: Lists, peer: np.ndarray | None = None) -> Path:
         order = np.arange(N)[::-1].copy()  # asked in another order
         np.savez(out / "case" / "asked.npz", users=order)
         np.savez(out / "implicit_als.npz", items=peer[order])
-        write_json(out / "implicit_als.json", {"version": "1", "parameters": 5, "fit_seconds": 1.0, "peak_mb": 9.0,
-                                               "params": {"factors": 64}})  # fmt: skip
+        told = {
+            "version": "1", "parameters": 5, "fit_seconds": 1.0, "peak_mb": 9.0, "score_seconds": 2.0,
+            "params": {"factors": 64}, "asked": {"out": "/home"}, "trials": [{}] * 7, "tune_seconds": 3.0,
+        }  # fmt: skip
+        write_json(out / "implicit_als.json", told)
         write_json(out / "recbole_bpr.json", {"failed": "is not\ninstalled"})
     return folder
 
@@ -69,7 +72,10 @@ def test_a_peer_is_judged_by_the_same_users_whatever_order_it_was_asked_in(quali
     assert found["users"] == 3 * N
     assert found["best_peer"] == "peer/implicit_als"
     assert found["ladder"]["peer/implicit_als"] == found["ladder"]["member/text"]
-    assert quality["cases"]["journey"]["peers"]["discovery"]["recbole_bpr"] == {"failed": "is not\ninstalled"}
+    assert quality["cases"]["journey"]["peers"]["discovery"]["recbole_bpr"]["failed"] == "is not\ninstalled"
+    told = quality["cases"]["journey"]["peers"]["discovery"]["implicit_als"]
+    assert told["tuned"] == {"trials": 7, "seconds": 3.0}
+    assert "asked" not in told
 
 
 def test_goals_are_computed(quality: dict[str, Any]) -> None:
