@@ -115,7 +115,7 @@ def _conditions(found: Numbers) -> str:
         f"before the start.{busy} Made shops: some {MEAN} interactions a user (log-normal, {LONGEST} at most), one a "
         f"visit; items drawn by Zipf's law, exponent {found['zipf']:g}. Processor seconds of one fit with the numbers "
         "a search starts from (median of 3 where it is quick), the users' states given; memory is the peak of the "
-        f"whole process, the made table included. Each in a process of its own, stopped after {found['limit_s']} s. The "
+        f"whole process, the made table included. A process each, stopped after {found['limit_s']} s. The "
         "last column is g in seconds ~ interactions^g."
     )
 
