@@ -18,6 +18,7 @@ PRIORS: Mapping[str, Mapping[str, float]] = {
         "sequence": 0.8,
         "cooccurrence": 0.5,
         "repurchase": 0.5,
+        "attributes": 0.4,
         "text": 0.4,
         "tfidf": 0.3,
         "popularity": 0.3,

@@ -34,11 +34,21 @@ class Holdout:
 
     def ndcg(self, scores: Floats) -> float:
         """Mean NDCG@10 of (n, n_items) *scores*, which are overwritten; the users' known items are passed over."""
+        return float(np.nanmean(self.values(scores)))
+
+    def values(self, scores: Floats) -> Floats:
+        """(n,) NDCG@10 of every user; see `ndcg`."""
         scores[self.states.row_of, self.states.items] = -np.inf
         top = top_k(scores, TOP)
         keys = np.arange(len(top), dtype=np.int64)[:, None] * scores.shape[1] + top
         labels = (np.isin(keys, self.relevant) & (top >= 0)).astype(np.float32)
-        return float(np.nanmean(ndcg_at(labels, self.counts, TOP)))
+        return ndcg_at(labels, self.counts, TOP).astype(np.float32)
+
+
+def is_gain(differences: Floats) -> bool:
+    """Is the mean of paired differences above 0 by more than one standard error: the best of many may be luck."""
+    error = float(differences.std()) / max(len(differences), 1) ** 0.5
+    return bool(float(differences.mean()) > error)
 
 
 def popularity(events: pd.DataFrame, n_items: int, clock: bool) -> Floats:

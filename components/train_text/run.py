@@ -8,6 +8,7 @@ import numpy as np
 from components.common.config import Effort
 from components.common.prepared import Prepared
 from components.common.stage import progress
+from components.train_text.attributes import choose, train_attributes
 from components.train_text.lexical import train_lexical
 from components.train_text.projection import ProjectionConfig
 from components.train_text.text import TextConfig, train_text_member
@@ -22,7 +23,9 @@ EFFORTS: dict[Effort, ProjectionConfig] = {
 
 
 def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: int) -> None:
-    """Write out/<cut.members>/{lexical,text,tfidf} for every training.
+    """Write out/<cut.members>/{attributes,lexical,text,tfidf} for every training.
+
+    The numbers of `attributes` are chosen once, on the earliest training, and used for all.
 
     Args:
         prepared: a prepared folder.
@@ -35,9 +38,11 @@ def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
     vectors: Floats = np.load(embeddings / TEXT_FILE, allow_pickle=False)
     config = TextConfig(projection=EFFORTS[cast(Effort, effort)])
     trainings = shop.split.trainings
+    attributes = choose(shop, trainings[0], cast(Effort, effort), seed)
     for done, cut in enumerate(trainings):
         folder = out / cut.members
         train_lexical(shop.items, folder / "lexical")
         train_tfidf(shop, cut, folder / "tfidf", seed)
         train_text_member(shop, vectors, cut, folder / "text", seed, config)
+        train_attributes(shop, cut, folder / "attributes", attributes, seed)
         progress("train_text", done + 1, len(trainings))

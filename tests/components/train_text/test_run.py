@@ -10,6 +10,8 @@ from components.train_text.run import train_text
 from serving.catalogue import Catalogue
 from serving.members.base import load_members
 
+MEMBERS = ["attributes", "lexical", "text", "tfidf"]
+
 
 def save(shop: Prepared, folder: Path) -> None:
     shop.save(folder / "prepared")
@@ -24,7 +26,7 @@ def test_every_training_gets_its_members(tmp_path: Path, protocol: str, names: s
     train_text(tmp_path / "prepared", tmp_path / "embeddings", tmp_path / "out", "fast", 1)
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     for name in names:
-        assert list(load_members(tmp_path / "out" / name, Catalogue(shop.items))) == ["lexical", "text", "tfidf"]
+        assert list(load_members(tmp_path / "out" / name, Catalogue(shop.items))) == MEMBERS
 
 
 def test_a_catalogue_alone_gets_them_too(tmp_path: Path) -> None:
@@ -33,4 +35,4 @@ def test_a_catalogue_alone_gets_them_too(tmp_path: Path) -> None:
     split = Split(protocol="temporal", seed=0, cuts=(cut,), repeats=False, target_events=(), last_event=0)
     save(Prepared(shop.events.iloc[:0], shop.items, shop.users.iloc[:0], split, shop.shop), tmp_path)
     train_text(tmp_path / "prepared", tmp_path / "embeddings", tmp_path / "out", "full", 1)
-    assert list(load_members(tmp_path / "out" / "final", Catalogue(shop.items))) == ["lexical", "text", "tfidf"]
+    assert list(load_members(tmp_path / "out" / "final", Catalogue(shop.items))) == MEMBERS

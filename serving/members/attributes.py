@@ -1,0 +1,78 @@
+"""What kind of thing a user met, and what kind of thing such users meet next."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from components.common.errors import ReleaseError
+from components.common.files import read_json
+from serving.arrays import Floats
+from serving.catalogue import Catalogue
+from serving.members.base import MEMBER_FILE, Family, Member
+from serving.members.interest import interest_weights
+from serving.queries import RECOMMEND, SIMILAR, Queries
+from serving.states import UserStates
+
+ARRAYS = ("data", "indices", "indptr")
+
+
+class Attributes(Member):
+    """score(user, j) = interest(user) . transitions . attributes(j), plus for a user how wanted j is by all.
+
+    Interest is the decayed mean of the attributes of the user's items; the transitions were learned from what was
+    met next. NaN for users none of whose items has an attribute, and for items without one. An item nobody ever
+    met is scored like any other.
+    """
+
+    kind: ClassVar[str] = "attributes"
+    family: ClassVar[Family] = "text"
+    scenarios: ClassVar[frozenset[str]] = frozenset({RECOMMEND, SIMILAR})
+
+    def __init__(
+        self, items: sparse.csr_matrix, transitions: Floats, prior: Floats, half_life: float, count_power: float
+    ) -> None:
+        """Keep the arrays.
+
+        Args:
+            items: (n_items, a) weight of each attribute of each item, rows of length one, or empty.
+            transitions: (a, a) what attribute i in a history says for attribute j in the next item.
+            prior: (n_items,) added to a user's scores: how wanted the item is by all.
+            half_life: visits after which a history's entry counts half.
+            count_power: how repeated visits add up.
+        """
+        self.items, self.transitions, self.prior = items, transitions, prior
+        self.silent = np.flatnonzero(np.diff(items.indptr) == 0)
+        self.half_life, self.count_power = half_life, count_power
+
+    @classmethod
+    def load(cls, folder: Path, catalogue: Catalogue) -> "Attributes":
+        """Read the items' attributes (data.npy, indices.npy, indptr.npy), transitions.npy and prior.npy.
+
+        Raises:
+            ReleaseError: they do not fit the catalogue.
+        """
+        numbers = read_json(folder / MEMBER_FILE)
+        data, indices, indptr, transitions, prior = (
+            np.load(folder / f"{name}.npy", allow_pickle=False) for name in (*ARRAYS, "transitions", "prior")
+        )
+        if len(prior) != len(catalogue):
+            raise ReleaseError(f"{folder}: {len(prior)} items, the catalogue has {len(catalogue)}. Train again.")
+        items = sparse.csr_matrix((data, indices, indptr), shape=(len(prior), len(transitions)))
+        return cls(items, transitions, prior, numbers["half_life"], numbers["count_power"])
+
+    def score_all(self, queries: Queries) -> Floats:
+        """(n, n_items) scores; see the class."""
+        scores = self.affinity(queries.states)
+        return scores + self.prior if queries.scenario == RECOMMEND else scores
+
+    def affinity(self, states: UserStates) -> Floats:
+        """(n, n_items) scores without the prior."""
+        weights = interest_weights(states, self.half_life, self.count_power)
+        interest = states.matrix(weights, self.items.shape[0]) @ self.items
+        wanted = np.asarray(interest @ self.transitions, dtype=np.float32)
+        scores: Floats = np.ascontiguousarray((self.items @ np.ascontiguousarray(wanted.T)).T)
+        scores[np.diff(interest.indptr) == 0] = np.nan
+        scores[:, self.silent] = np.nan
+        return scores
