@@ -54,11 +54,12 @@ def _group(
 ) -> list[dict[str, Any]]:
     states, degraded = _states(engine, scenario, instances, port, as_of)
     texts = tuple(instance.query or "" for instance in instances) if scenario == SEARCH else None
-    rows_of, failed = engine.bearable_scores(engine.queries(scenario, states, texts), task, _allowed(engine, instances))
+    queries = engine.queries(scenario, states, texts)
+    rows_of, failed = engine.bearable_scores(queries, task, _allowed(engine, instances))
     degraded = [reasons + failed for reasons in degraded]
     if not rows_of:
         return [_envelope(engine, task, [], as_of, reasons) for reasons in degraded]
-    pool = engine.pool_of(rows_of)
+    pool = engine.pool_of(queries, rows_of)
     groups: dict[str, list[int]] = defaultdict(list)
     for row, instance in enumerate(instances):
         groups[repr(instance.weights)].append(row)
@@ -80,6 +81,16 @@ def _states(
         anchors = [[int(row) for row in engine.catalogue.index(ids) if row != PAD] for ids in wanted]
         lost = [len(found) < len(ids) for found, ids in zip(anchors, wanted, strict=True)]
         return UserStates.from_items(anchors, as_of), [["unknown_item"] if any_lost else [] for any_lost in lost]
+    states, degraded = _users(engine, scenario, instances, port, as_of)
+    viewed = [engine.catalogue.index(instance.context.get("viewed", [])) for instance in instances]
+    weight = engine.shop.event_weights["view"]
+    return states.viewing([[int(row) for row in rows if row != PAD] for rows in viewed], weight), degraded
+
+
+def _users(
+    engine: "Engine", scenario: str, instances: list[Instance], port: "StatePort | None", as_of: int
+) -> tuple[UserStates, list[list[str]]]:
+    """What the feature store says of the users, and per instance whether it could not be asked."""
     users = [instance.user_id or "" for instance in instances]
     if scenario == RECOMMEND and any(users):
         try:

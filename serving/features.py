@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,7 +19,7 @@ from components.common.services import USER_SERVICE
 from serving.arrays import PAD, Floats, Longs
 from serving.catalogue import Catalogue
 from serving.light import light_imports
-from serving.states import UserStates
+from serving.states import NO_PROFILE, UserStates
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -58,9 +59,7 @@ class HistoricalStates:
         known = rows != PAD
         taken = _with_blank(self._states).take(np.where(known, rows, len(self._states)))
         moments = taken.as_of if as_of is None else np.full(len(rows), as_of, dtype=np.int64)
-        return UserStates(
-            tuple(user_ids), taken.indptr, taken.items, taken.last_at, taken.first_at, taken.counts, moments
-        )
+        return replace(taken, user_ids=tuple(user_ids), as_of=moments)
 
 
 class OnlineStates:
@@ -87,12 +86,14 @@ class OnlineStates:
         return UserStates.from_rows(user_ids, rows, np.full(len(rows), as_of, dtype=np.int64), self._catalogue)
 
     def ages(self, user_ids: Sequence[str], as_of: int) -> Floats:
-        """(n,) days since each user's row was written true, NaN for users without one."""
-        stamps = [np.nan if row is None else row[c.EVENT_TIMESTAMP] for row in self.rows(user_ids)]
+        """(n,) days since each user's behaviour was written true, NaN for users without any."""
+        stamps = [
+            np.nan if row is None or c.ITEM_IDS not in row else row[c.EVENT_TIMESTAMP] for row in self.rows(user_ids)
+        ]
         return ((as_of - np.array(stamps, dtype=np.float64)) / DAY).astype(np.float32)
 
     def rows(self, user_ids: Sequence[str]) -> list[Mapping[str, Any] | None]:
-        """Feature rows (lists, profile, event_timestamp in µs); None where the store has no behaviour."""
+        """Feature rows (lists, profile, event_timestamp in µs); without behaviour a profile alone, or None."""
         if not len(user_ids):
             return []
         asked = [{c.USER_ID: user} for user in user_ids]
@@ -131,16 +132,28 @@ def open_store(store: Path, online_only: bool = False) -> "FeatureStore":
 def _online_row(columns: Mapping[str, Any], place: int) -> Mapping[str, Any] | None:
     ids = columns[c.ITEM_IDS]
     if ids.statuses[place] != FOUND:
-        return None
-    stamp = ids.event_timestamps[place]
+        return _stranger(columns[c.PROFILE], place)
     return {
-        c.EVENT_TIMESTAMP: stamp.seconds * 1_000_000 + stamp.nanos // 1000,
+        c.EVENT_TIMESTAMP: _stamp(ids, place),
         c.ITEM_IDS: list(ids.values[place].string_list_val.val),
         c.LAST_AT: np.array(columns[c.LAST_AT].values[place].int64_list_val.val, dtype=np.int64),
         c.FIRST_AT: np.array(columns[c.FIRST_AT].values[place].int64_list_val.val, dtype=np.int64),
         c.COUNTS: np.array(columns[c.COUNTS].values[place].float_list_val.val, dtype=np.float32),
         c.PROFILE: columns[c.PROFILE].values[place].string_val,
     }
+
+
+def _stranger(profiles: Any, place: int) -> Mapping[str, Any] | None:
+    """What the users table says of somebody without behaviour; None where it says nothing."""
+    if profiles.statuses[place] != FOUND or profiles.values[place].string_val in ("", NO_PROFILE):
+        return None
+    return {c.EVENT_TIMESTAMP: _stamp(profiles, place), c.PROFILE: profiles.values[place].string_val}
+
+
+def _stamp(column: Any, place: int) -> int:
+    """µs since the epoch at which a value was true."""
+    stamp = column.event_timestamps[place]
+    return int(stamp.seconds * 1_000_000 + stamp.nanos // 1000)
 
 
 def _with_blank(states: UserStates) -> UserStates:
@@ -153,6 +166,7 @@ def _with_blank(states: UserStates) -> UserStates:
         states.first_at,
         states.counts,
         np.append(states.as_of, 0),
+        (*states.profiles, NO_PROFILE) if states.profiles else (),
     )
 
 
@@ -175,6 +189,7 @@ def _from_table(table: pa.Table, catalogue: Catalogue) -> UserStates:
         first[order].astype(np.int64),
         counts[order].astype(np.float32),
         _microseconds(table[c.EVENT_TIMESTAMP]),
+        tuple(table[c.PROFILE].to_pylist()) if c.PROFILE in table.column_names else (),
     )
 
 

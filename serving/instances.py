@@ -9,7 +9,7 @@ from pydantic.functional_validators import AfterValidator
 from typing_extensions import TypedDict
 
 from components.common.errors import InputError
-from serving.queries import BUNDLE, SCENARIOS, SEARCH, SIMILAR
+from serving.queries import BUNDLE, RECOMMEND, SCENARIOS, SEARCH, SIMILAR
 
 MAX_INSTANCES = 256
 MAX_K = 200
@@ -50,6 +50,7 @@ class Context(TypedDict, total=False):
     """The moment of the question."""
 
     new_only: bool
+    viewed: Annotated[list[Id], Field(max_length=50)]  # what the user just looked at; unknown ids are passed over
 
 
 class Instance(BaseModel):
@@ -77,6 +78,8 @@ class Instance(BaseModel):
                 raise ValueError(f"scenario '{scenario}' needs '{name}'")
             if scenario != self.scenario and present:
                 raise ValueError(f"'{name}' belongs to scenario '{scenario}', not to '{self.scenario}'")
+        if self.context.get("viewed") and self.scenario != RECOMMEND:
+            raise ValueError(f"'context.viewed' belongs to scenario '{RECOMMEND}', not to '{self.scenario}'")
         low, high = self.filters.get("price", (0.0, 0.0))
         if low > high:
             raise ValueError("filters.price: expected [lo, hi] with lo <= hi")

@@ -1,7 +1,7 @@
 """What is known of users at a moment, as one ragged (CSR) batch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,8 @@ from components.common.moments import DAY
 from serving.arrays import PAD, Floats, Ints, Longs
 from serving.catalogue import Catalogue
 
+NO_PROFILE = "{}"
+
 
 @dataclass(frozen=True)
 class UserStates:
@@ -21,6 +23,7 @@ class UserStates:
 
     items: catalogue rows. last_at, first_at: µs since the epoch of the last and first event with the item.
     counts: weighted number of visits with the item. as_of: (n,) µs, the moment of the question.
+    profiles: (n,) what the users table says of each as a JSON object; empty where nobody asked for it.
     """
 
     user_ids: tuple[str, ...]
@@ -30,6 +33,7 @@ class UserStates:
     first_at: Longs
     counts: Floats
     as_of: Longs
+    profiles: tuple[str, ...] = ()
 
     @classmethod
     def from_rows(
@@ -39,7 +43,7 @@ class UserStates:
         as_of: Longs,
         catalogue: Catalogue,
     ) -> "UserStates":
-        """Build from feature rows (item_ids, last_at, first_at, counts); None is a user nothing is known of.
+        """Build from feature rows (item_ids, last_at, first_at, counts, profile); None: nothing is known of the user.
 
         Items the catalogue does not hold are left out; entries are ordered by (last_at, catalogue row).
         """
@@ -54,6 +58,7 @@ class UserStates:
             join[2].astype(np.int64),
             join[3].astype(np.float32),
             np.asarray(as_of, dtype=np.int64),
+            tuple(NO_PROFILE if row is None else row.get(c.PROFILE) or NO_PROFILE for row in rows),
         )
 
     @classmethod
@@ -149,6 +154,34 @@ class UserStates:
             self.first_at[entries],
             self.counts[entries],
             self.as_of[rows],
+            tuple(self.profiles[row] for row in rows) if self.profiles else (),
+        )
+
+    def viewing(self, viewed: Sequence[Sequence[int]], weight: float) -> "UserStates":
+        """The same users, each having just looked at the catalogue rows *viewed*: one more visit, of *weight*."""
+        looks = [sorted(set(rows)) for rows in viewed]
+        users = np.repeat(np.arange(len(self)), [len(rows) for rows in looks])
+        if not len(users):
+            return self
+        now = self.as_of.copy()
+        np.maximum.at(now, self.row_of, self.last_at)
+        user = np.concatenate([self.row_of, users])
+        item = np.concatenate([self.items, np.array([row for rows in looks for row in rows], dtype=np.int32)])
+        last, first = (np.concatenate([at, now[users] + 1]) for at in (self.last_at, self.first_at))
+        counts = np.concatenate([self.counts, np.full(len(users), weight, np.float32)])
+        order = np.lexsort((item, user))
+        start = np.flatnonzero(np.diff(user[order], prepend=-1) | np.diff(item[order], prepend=-1))
+        last, first = np.maximum.reduceat(last[order], start), np.minimum.reduceat(first[order], start)
+        counts, user, item = np.add.reduceat(counts[order], start), user[order][start], item[order][start]
+        order = np.lexsort((item, last, user))
+        sizes = np.bincount(user, minlength=len(self))
+        return replace(
+            self,
+            indptr=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            items=item[order],
+            last_at=last[order],
+            first_at=first[order],
+            counts=counts[order],
         )
 
 

@@ -114,6 +114,21 @@ def test_next_basket_may_repeat(engine: Engine) -> None:
     assert "i5" not in items(given)
 
 
+def test_what_was_just_viewed_joins_the_history(engine: Engine) -> None:
+    """A stranger who looks at items 3 and 4 has met them; an id that nobody knows is passed over."""
+    viewed = ask(engine, scenario="recommend", k=6, context={"viewed": ["i3", "gone", "i4"]})
+    assert sorted(items(viewed)) == ["i0", "i1", "i2"]
+    assert viewed["degraded"] == []
+    assert sorted(items(ask(engine, scenario="recommend", user_id="u", k=6, context={"viewed": ["i3"]}))) == [
+        "i2",
+        "i4",
+    ]
+    batch = [{"scenario": "recommend", "context": {"viewed": ["i3"]}}, {"scenario": "recommend"}]
+    seen, fresh = engine.answer([parse(raw) for raw in batch], None, AS_OF)
+    assert "i3" not in items(seen)
+    assert "i3" in items(fresh)
+
+
 def test_contributions_sum_to_the_score_exactly(engine: Engine) -> None:
     given = ask(engine, scenario="recommend", user_id="nobody", k=5, explain=True)
     for item in given["items"]:  # type: ignore[attr-defined]

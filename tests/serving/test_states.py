@@ -103,3 +103,31 @@ def _span(states: UserStates, row: int) -> Longs:
 def _entries(states: UserStates, row: int) -> list[list[float]]:
     span = _span(states, row)
     return [column[span].tolist() for column in (states.items, states.last_at, states.first_at, states.counts)]
+
+
+def test_what_was_just_viewed_is_the_last_visit() -> None:
+    """User 0 knows 5 (at 10) and 2 (at 20) and looks at 5 and 9 now; user 1 is a stranger who looks at 2."""
+    rows = [{c.ITEM_IDS: ["i5", "i2"], c.LAST_AT: [10, 20], c.FIRST_AT: [3, 20], c.COUNTS: [2.0, 1.0]}, None]
+    catalogue = Catalogue(pd.DataFrame({c.ITEM_ID: [f"i{row}" for row in range(10)]}))
+    states = UserStates.from_rows(["a", "b"], rows, np.array([100, 100]), catalogue).viewing([[9, 5, 9], [2]], 0.25)
+    assert states.indptr.tolist() == [0, 3, 4]
+    assert states.items.tolist() == [2, 5, 9, 2]
+    assert states.last_at.tolist() == [20, 101, 101, 101]
+    assert states.first_at.tolist() == [20, 3, 101, 101]
+    assert states.counts.tolist() == [1.0, 2.25, 0.25, 0.25]
+    assert states.age.tolist() == [1, 0, 0, 0]
+    assert states.profiles == ("{}", "{}")
+
+
+def test_who_viewed_nothing_is_unchanged() -> None:
+    states = UserStates.from_items([[1], []], 7)
+    assert states.viewing([[], []], 1.0) is states
+
+
+def test_profiles_go_with_their_users() -> None:
+    catalogue = Catalogue(pd.DataFrame({c.ITEM_ID: ["i0"]}))
+    rows = [{c.PROFILE: '{"age": "35-44"}'}, None]
+    states = UserStates.from_rows(["a", "b"], rows, np.array([1, 1]), catalogue)
+    assert states.profiles == ('{"age": "35-44"}', "{}")
+    assert states.take(np.array([1, 0])).profiles == ("{}", '{"age": "35-44"}')
+    assert not len(states.items)
