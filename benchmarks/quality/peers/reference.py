@@ -93,7 +93,7 @@ def _by_users(learned: sparse.csr_matrix, asking: sparse.csr_matrix, reg: float)
     def score(rows: Longs) -> Floats:
         own = asking[rows]
         dense = own.toarray()
-        product = dense - np.asarray((own @ learned.T) @ half)
+        product = dense - (own @ learned.T).toarray() @ half
         result: Floats = (dense - product / diagonal).astype(np.float32)
         return result
 

@@ -93,9 +93,9 @@ def _als_space(problem: Problem) -> Space:
 def _bpr_space(_: Problem) -> Space:
     return {
         "embedding_size": (64, 32, 128),
-        "learning_rate": (0.01, 0.03, 0.1),
-        "reg": (0.01, 0.001, 0.03),
-        "epochs": (100, 50, 200),
+        "learning_rate": (0.05, 0.01, 0.1),
+        "reg": (0.1, 0.03, 0.01),
+        "epochs": (30, 60, 100),
     }
 
 

@@ -17,10 +17,14 @@ SCALES: dict[str, tuple[float | None, ...]] = {"days": (14.0, 60.0, None), "visi
 
 @dataclass(frozen=True)
 class Features:
-    """(n, C) candidates of a problem's asked users, -1 after the last, and (n · C, f) features of them."""
+    """(n, C) candidates of a problem's asked users, -1 after the last, and (n · C, f) features of them.
+
+    rising: by feature, 1 where more of it must not lower the score, else 0.
+    """
 
     candidates: Ints
     table: Floats
+    rising: list[int]
 
 
 def lambdamart(problem: Problem, params: Params, lessons: Labelled) -> Fitted:
@@ -39,6 +43,7 @@ def lambdamart(problem: Problem, params: Params, lessons: Labelled) -> Fitted:
             "num_leaves": params["leaves"],
             "learning_rate": params["learning_rate"],
             "min_data_in_leaf": params["least"],
+            "monotone_constraints": taught.rising,
             "seed": problem.seed,
             "deterministic": True,
             "force_row_wise": True,
@@ -65,28 +70,36 @@ def features(problem: Problem) -> Features:
     similar = _similarity(problem)
     scales = SCALES[problem.clock]
     asking = [problem.asking(scale, "log") for scale in scales]
-    sells = [np.asarray(problem.learned(scale, "log").sum(axis=0)).ravel() for scale in scales]
+    sells = [_share(np.asarray(problem.learned(scale, "log").sum(axis=0)).ravel()) for scale in scales]
     groups = _groups(problem)
     chosen, tables = [], []
     for start in range(0, len(problem), 200):
         rows = np.arange(start, min(start + 200, len(problem)))
-        near = [(own[rows] @ similar).toarray() for own in asking[:2]]
+        near = [_share((own[rows] @ similar).toarray()) for own in asking]
         habits = [own[rows].toarray() for own in asking]
         candidates = _candidates(problem, rows, near[1], habits[1], sells[1])
         safe = np.maximum(candidates, 0)
         columns = [np.take_along_axis(values, safe, axis=1) for values in near + habits]
-        columns += [np.log1p(values)[safe] for values in sells]
+        columns += [values[safe] for values in sells]
         columns += [_affinity(own[rows], groups, problem.category, safe) for own in asking[1:]]
         columns.append(np.repeat(np.diff(asking[0][rows].indptr)[:, None], safe.shape[1], axis=1))
         chosen.append(candidates)
         tables.append(np.stack(columns, axis=2).reshape(-1, len(columns)).astype(np.float32))
-    return Features(np.concatenate(chosen), np.concatenate(tables))
+    free = {len(near) + place for place in range(len(habits))} | {len(columns) - 1}
+    rising = [int(column not in free) for column in range(len(columns))]
+    return Features(np.concatenate(chosen), np.concatenate(tables), rising)
+
+
+def _share(values: npt.NDArray[np.floating]) -> Floats:
+    """Each value over the largest of its row: what was learned at one size of the data holds at another."""
+    scaled: Floats = (values / np.maximum(values.max(axis=-1, keepdims=True), 1e-9)).astype(np.float32)
+    return scaled
 
 
 def _similarity(problem: Problem) -> sparse.csr_matrix:
-    from implicit.nearest_neighbours import BM25Recommender
+    from implicit.nearest_neighbours import CosineRecommender
 
-    model = BM25Recommender(K=NEIGHBOURS, num_threads=THREADS)
+    model = CosineRecommender(K=NEIGHBOURS, num_threads=THREADS)
     model.fit(problem.learned(None, "log"), show_progress=False)
     return model.similarity.astype(np.float32)
 
@@ -108,10 +121,9 @@ def _affinity(own: sparse.csr_matrix, groups: sparse.csr_matrix, category: Ints,
 
 def _candidates(problem: Problem, rows: Longs, near: Floats, habits: Floats, sells: npt.NDArray[np.floating]) -> Ints:
     """(b, C) what the user has met (where it may be listed), what is near, what sells."""
-    near = near / np.maximum(near.max(axis=1, keepdims=True), 1e-9)
-    merit = near + 0.3 * sells / max(float(sells.max()), 1e-9)
+    merit = near + 0.3 * sells
     if problem.seen is None:
-        merit = merit + 2.0 * (habits > 0) + habits / np.maximum(habits.max(axis=1, keepdims=True), 1e-9)
+        merit = merit + 2.0 * (habits > 0) + _share(habits)
     else:
         hidden = problem.seen[rows]
         merit[np.repeat(np.arange(len(rows)), np.diff(hidden.indptr)), hidden.indices] = -np.inf
@@ -120,10 +132,10 @@ def _candidates(problem: Problem, rows: Longs, near: Floats, habits: Floats, sel
 
 def _space(_: Problem) -> Space:
     return {
-        "leaves": (31, 15, 63),
-        "learning_rate": (0.1, 0.05, 0.03),
+        "leaves": (15, 31, 7),
+        "learning_rate": (0.05, 0.1, 0.03),
         "epochs": (100, 50, 200),
-        "least": (20, 100, 300),
+        "least": (300, 1000, 50),
     }
 
 
