@@ -1,0 +1,182 @@
+"""A context-gated blend: listwise weights that a small network moves with the context, still one weight per member.
+
+score = x · (w + sum over h of tanh(a_h · z + b_h) out_h). `out` starts at zero, so the search starts at the static
+blend; it ends where lists that were held out no longer gain. That is done once per fold and the gates are averaged:
+tanh units simply stand side by side. Full-batch L-BFGS on the exact gradient: the same lists give the same blend.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+from components.fuse.heads import Heads, varying
+from components.fuse.lists import USED, Lists, table
+from components.fuse.softmax import Listwise, fit_free
+from serving.arrays import Floats
+from serving.blend import Blend
+from serving.context import CONTEXT
+from serving.gate import Gate
+
+Doubles = npt.NDArray[np.float64]
+UNITS, FOLDS = 8, 5
+STATIC_L2 = 1e-3
+MOVE_L2, INNER_L2, OUT_L2 = 1e-2, 1e-3, 1e-2  # what holds back: the shift of w, the a_h, the out_h
+STEPS, PATIENCE = 60, 8
+FEWEST_GROUPS = 50  # with fewer users or queries to learn from the blend stays static
+
+
+def network(lists: Lists, seed: int, folds: int = FOLDS) -> Blend:
+    """The static listwise blend with a gate over the context; without a context, or where it gains nothing, no gate.
+
+    Args:
+        lists: the lists that teach.
+        seed: of the folds and of where the units start.
+        folds: how many gates are averaged; each is stopped early on its part of the groups.
+    """
+    n, c, k, used = lists.x.shape
+    static = fit_free(Listwise.of(lists.x.reshape(n, c, k * used), lists.gain, lists.valid), STATIC_L2)
+    columns, mean, spread = varying(lists)
+    fold = fold_of(lists, folds, seed)
+    nets = [] if fold is None or not len(columns) else _nets(lists, static, (columns, mean, spread), fold, seed)
+    weights = static + sum((net.move for net in nets), np.zeros(len(static))) / max(len(nets), 1)
+    return Blend(
+        kind="network",
+        members=lists.members,
+        weights=table(weights.reshape(k, used), USED),
+        gate=_gate(nets, columns, mean, spread) if any(net.out.any() for net in nets) else None,
+    )
+
+
+@dataclass(frozen=True)
+class Net:
+    """move: (D,) what is added to the static weights. inner: (H, G' + 1) units, the bias last. out: (H, D)."""
+
+    move: Doubles
+    inner: Doubles
+    out: Doubles
+
+    @classmethod
+    def start(cls, width: int, inputs: int, seed: int) -> "Net":
+        """Units that look in random directions and say nothing yet."""
+        random = np.random.default_rng(seed)
+        inner = np.zeros((UNITS, inputs + 1))
+        inner[:, :-1] = random.normal(size=(UNITS, inputs)) / np.sqrt(inputs)
+        return cls(np.zeros(width), inner, np.zeros((UNITS, width)))
+
+    @property
+    def flat(self) -> Doubles:
+        """All numbers as one vector."""
+        return np.concatenate([self.move, self.inner.ravel(), self.out.ravel()])
+
+    def like(self, flat: Doubles) -> "Net":
+        """The net of such a vector."""
+        move, inner, out = np.split(flat, np.cumsum([self.move.size, self.inner.size]))
+        return Net(move, inner.reshape(self.inner.shape), out.reshape(self.out.shape))
+
+
+@dataclass(frozen=True)
+class Gated:
+    """The loss of a net. x: (N, D), z: (N, G') standardised, base: (N,) static scores; N = n lists of m candidates."""
+
+    x: Floats
+    z: Floats
+    base: Floats
+    share: Floats
+    bar: Floats
+
+    @classmethod
+    def of(
+        cls, heads: Heads, static: Doubles, columns: npt.NDArray[np.intp], mean: Doubles, spread: Doubles
+    ) -> "Gated":
+        """From heads and the standardisation of the context columns in use."""
+        x = heads.x.reshape(-1, heads.x.shape[2])
+        z = (heads.context.reshape(len(x), -1)[:, columns] - mean) / spread
+        return cls(x, z.astype(np.float32), x @ static.astype(np.float32), heads.share, heads.bar)
+
+    def loss(self, net: Net) -> tuple[float, Doubles]:
+        """Mean listwise cross-entropy and its gradient, laid out as `Net.flat`."""
+        move, inner, out = (part.astype(np.float32) for part in (net.move, net.inner, net.out))
+        on = np.tanh(self.z @ inner[:, :-1].T + inner[:, -1])
+        said = self.x @ np.concatenate([move[None], out]).T
+        scores = (self.base + said[:, 0] + (on * said[:, 1:]).sum(axis=1)).reshape(self.share.shape)
+        value, slope = _cross_entropy(scores, self.share, self.bar)
+        to_on = slope * said[:, 1:] * (1 - on * on)
+        by_x = np.concatenate([slope, on * slope], axis=1).T @ self.x
+        by_inner = np.concatenate([to_on.T @ self.z, to_on.sum(axis=0)[:, None]], axis=1)
+        return value, np.concatenate([by_x[0], by_inner.ravel(), by_x[1:].ravel()]).astype(np.float64)
+
+
+def fold_of(lists: Lists, folds: int, seed: int) -> npt.NDArray[np.int64] | None:
+    """(n,) fold of every list, a group in one; None where the groups are too few."""
+    distinct, place = np.unique(lists.groups, return_inverse=True)
+    if len(distinct) < FEWEST_GROUPS:
+        return None
+    numbers: npt.NDArray[np.int64] = (np.random.default_rng(seed).permutation(len(distinct)) % folds)[place]
+    return numbers
+
+
+def _nets(
+    lists: Lists,
+    static: Doubles,
+    inputs: tuple[npt.NDArray[np.intp], Doubles, Doubles],
+    fold: npt.NDArray[np.int64],
+    seed: int,
+) -> list[Net]:
+    heads = Heads.of(lists, static)
+    nets = []
+    for number in range(int(fold.max()) + 1):
+        teaching, held = (Gated.of(heads.take(rows), static, *inputs) for rows in (fold != number, fold == number))
+        nets.append(fit(teaching, held, Net.start(len(static), len(inputs[0]), seed + number)))
+    return nets
+
+
+def fit(teaching: Gated, held: Gated, start: Net) -> Net:
+    """From *start* down the loss of *teaching*, to the step that is best for *held*."""
+    sizes = (start.move.size, start.inner.size, start.out.size)
+    holds = np.repeat((MOVE_L2, INNER_L2, OUT_L2), sizes)
+    best, since = (held.loss(start)[0], start), 0
+
+    def objective(flat: Doubles) -> tuple[float, Doubles]:
+        value, slope = teaching.loss(start.like(flat))
+        return value + float(holds @ (flat * flat)), slope + 2 * holds * flat
+
+    def watch(flat: Doubles) -> None:
+        nonlocal best, since
+        value, since = held.loss(start.like(flat))[0], since + 1
+        if value < best[0]:
+            best, since = (value, start.like(flat.copy())), 0
+        if since >= PATIENCE:
+            raise StopIteration
+
+    options = {"maxiter": STEPS, "maxcor": 20, "ftol": 1e-7}
+    minimize(objective, start.flat, jac=True, method="L-BFGS-B", callback=watch, options=options)
+    return best[1]
+
+
+def _cross_entropy(scores: Floats, share: Floats, bar: Floats) -> tuple[float, Floats]:
+    """Mean loss, and its (N, 1) slope by score."""
+    relevant = (scores * share).sum(axis=1, dtype=np.float64)
+    barred = scores + bar
+    highest = barred.max(axis=1, keepdims=True)
+    likely = np.exp(barred - highest)
+    total = likely.sum(axis=1, keepdims=True)
+    value = (np.log(total[:, 0]) + highest[:, 0] - relevant).mean(dtype=np.float64)
+    slope = (likely / total - share) / np.float32(len(scores))
+    return float(value), slope.reshape(-1, 1)
+
+
+def _gate(nets: list[Net], columns: npt.NDArray[np.intp], mean: Doubles, spread: Doubles) -> Gate:
+    """All units side by side, each saying its share of the average."""
+    inner = np.concatenate([net.inner for net in nets])
+    out = np.concatenate([net.out for net in nets]) / len(nets)
+    wide = [np.array(table(row.reshape(-1, len(USED)), USED)).ravel() for row in out]
+    return Gate(
+        inputs=tuple(CONTEXT[column] for column in columns),
+        center=tuple(mean.tolist()),
+        scale=tuple(spread.tolist()),
+        hidden=tuple(map(tuple, inner.tolist())),
+        activation="tanh",
+        out=tuple(tuple(row.tolist()) for row in wide),
+    )
