@@ -13,7 +13,8 @@ import pandas as pd
 from components.common import columns as c
 from components.common.files import write_json
 from components.common.moments import DAY
-from components.train_cf.recipes import RECIPES, Material
+from components.train_cf.material import Material
+from components.train_cf.recipes import RECIPES
 from components.train_cf.repurchase import Examples, RepurchaseConfig, RepurchaseTrainer
 from serving.members.history import HistoryWeights
 from serving.states import UserStates
