@@ -2,10 +2,11 @@
 
 import logging
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.quality.case import write_case
 from benchmarks.quality.measure import WINDOW_FILE, Finished
@@ -22,15 +23,20 @@ from serving.release import MANIFEST_FILE
 log = logging.getLogger("benchmarks")
 CHECKED = ("validate", "checked")
 PUBLIC_KEY = "a key for public data"  # pseudonyms of published data sets hide nothing: one key, one order of folders
-TEST, QUALITY_FILE, SHOP_FILE = "test", "quality.json", "prepared.sha256"
+JUDGED, TEST, QUALITY_FILE, SHOP_FILE = "judged", "test", "quality.json", "prepared.sha256"
+
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Options:
     """What to run.
 
-    jobs: windows (then tasks of the peers) at once. trials, seconds: with which each peer tunes itself, 0 trials = no
-    peers. only: names of peers, comma-separated; none: all but the slow ones. absences: take members away too.
+    jobs: windows of all cases (then tasks of their peers) at once. trials, seconds: with which each peer tunes itself,
+    0 trials = no peers. only: names of peers, comma-separated; none: all but the slow ones. absences: take members
+    away too.
     """
 
     out: Path
@@ -57,48 +63,68 @@ class Window:
     full: bool
 
 
-def run_case(case: Case, options: Options) -> dict[str, Any]:
-    """Every figure of one case."""
+@dataclass(frozen=True)
+class Plan:
+    """What a case consists of: its windows, the newest first, and the shares of its users."""
+
+    case: Case
+    out: Path
+    windows: list[Window]
+    shares: dict[str, Window]
+
+    @property
+    def folders(self) -> list[Path]:
+        """Folders of the windows."""
+        return [self.out / window.name for window in self.windows]
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks that every window was judged by."""
+        return [task for task in TASKS if all((one / JUDGED / f"{task}.npz").exists() for one in self.folders)]
+
+
+def plan(case: Case, options: Options) -> Plan:
+    """The windows and shares of a case, their tables written."""
     out = options.out / case.name
     checked = _checked(case, out)
     windows = [
         Window(case, f"window_{back}", earlier(checked, out / f"tables_{back}", back), options.effort, True)
         for back in range(case.windows)
     ]
-    shares = [
-        Window(case, f"share_{share:g}", of_users(checked, out / f"tables_share_{share:g}", share, options.seed),
-               "fast", False)
-        for share in case.curve
-    ]  # fmt: skip
-    with ThreadPoolExecutor(options.jobs) as threads:
-        sources = list(threads.map(lambda window: run_window(window, out / window.name, options), windows + shares))
-        if options.trials:
-            folders = [out / window.name for window in windows]
-            tasks = [task for task in TASKS if all((one / "judged" / f"{task}.npz").exists() for one in folders)]
-            list(threads.map(lambda task: ask_peers(folders, task, options), tasks))
-    found = case_report([out / window.name / "judged" for window in windows], options.seed)
-    found["curve"] = None
-    if shares:
-        judged = {f"{share:g}": out / one.name / "judged" for share, one in zip(case.curve, shares, strict=True)}
-        found["curve"] = curve_report(judged, options.seed)
-    return found | {"sources": sorted(set().union(*sources))}
+    shares = {}
+    for share in case.curve:
+        name = f"{share:g}"
+        tables_of = of_users(checked, out / f"tables_share_{name}_seed_{options.seed}", share, options.seed)
+        shares[name] = Window(case, f"share_{name}", tables_of, "fast", False)
+    return Plan(case, out, windows, shares)
+
+
+def case_figures(plan: Plan, options: Options) -> dict[str, Any]:
+    """Every figure of a case whose windows are judged and whose peers have answered."""
+    found = case_report([folder / JUDGED for folder in plan.folders], options.seed)
+    judged = {name: plan.out / window.name / JUDGED for name, window in plan.shares.items()}
+    found["curve"] = curve_report(judged, options.seed) if judged else None
+    return found
 
 
 def _checked(case: Case, out: Path) -> Path:
-    """The shop's tables behind ingest and validate."""
+    """The shop's tables behind ingest and validate; where they are made anew, all that was made of them goes."""
     kept = Kept(out / "door", environment=_environment(case))
     arguments = {"data": tables(case, out), "store": str((out / "store").resolve())}
     kept.run(composition(arguments, last=(CHECKED[0],)))
+    if kept.ran:
+        for folder in (path for name in ("tables_*", "window_*", "share_*") for path in out.glob(name)):
+            shutil.rmtree(folder)
     return kept.path(CHECKED)
 
 
 def run_window(window: Window, folder: Path, options: Options) -> set[str]:
-    """Run the steps of one window, judge it, ask the peers; returns the digests of the code that did it."""
+    """Run the steps of one window and judge it; returns the digests of the code that did it."""
     log.info("%s %s: steps", window.case.name, window.name)
     kept = Kept(folder.resolve(), {CHECKED: window.checked.resolve()}, _environment(window.case))
     arguments = {"protocol": window.case.protocol, "effort": window.effort, "seed": options.seed}
     kept.run(composition(arguments, given=kept.given))
-    judged = folder / "judged"
+    judged = folder / JUDGED
     full = window.full and options.absences
     if not _is_judged(folder, judged, full):
         log.info("%s %s: judging", window.case.name, window.name)
@@ -140,7 +166,7 @@ def ask_peers(windows: list[Path], task: str, options: Options) -> None:
     """
     tuned: Path | None = None
     for folder in reversed(windows):
-        out = folder / "judged" / "peers" / task
+        out = folder / JUDGED / "peers" / task
         log.info("%s %s: peers of %s", folder.parent.name, folder.name, task)
         _ask(folder, out, task, options, tuned)
         tuned = tuned or out
@@ -164,11 +190,31 @@ def _ask(folder: Path, out: Path, task: str, options: Options, tuned: Path | Non
 def run(cases: list[Case], options: Options) -> dict[str, Any]:
     """Run the cases and write quality.json; cases that an earlier run with the same effort and seed left stay in it."""
     path = options.out / QUALITY_FILE
-    found = _kept(path, options) | {case.name: run_case(case, options) for case in cases}
-    sources = {source for case in found.values() for source in case["sources"]}
-    quality = {"conditions": conditions(options.seed, options.effort, sources), "cases": found, "check": None}
+    found = _kept(path, options)
+    plans = [plan(case, options) for case in cases]
+    windows = [(one, window) for one in plans for window in (*one.windows, *one.shares.values())]
+    with ThreadPoolExecutor(options.jobs) as threads:
+        sources = _all(threads, lambda job: run_window(job[1], job[0].out / job[1].name, options), windows)
+        if options.trials:
+            tasks = [(one, task) for one in plans for task in one.tasks]
+            _all(threads, lambda job: ask_peers(job[0].folders, job[1], options), tasks)
+    for one in plans:
+        made = (source for (of, _), source in zip(windows, sources, strict=True) if of is one)
+        found[one.case.name] = case_figures(one, options) | {"sources": sorted(set().union(*made))}
+    every = {source for case in found.values() for source in case["sources"]}
+    quality = {"conditions": conditions(options.seed, options.effort, every), "cases": found, "check": None}
     write_json(path, quality)
     return quality
+
+
+def _all(threads: ThreadPoolExecutor, work: Callable[[Job], Result], jobs: list[Job]) -> list[Result]:
+    """The results of all jobs, in order; the first failure stops those that have not begun."""
+    futures = [threads.submit(work, job) for job in jobs]
+    try:
+        return [future.result() for future in futures]
+    except BaseException:
+        threads.shutdown(wait=False, cancel_futures=True)
+        raise
 
 
 def _kept(path: Path, options: Options) -> dict[str, Any]:
