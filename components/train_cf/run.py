@@ -1,7 +1,7 @@
 """The stage: tune each member once, on the earliest training, then train it for every cut."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from components.common.errors import ConfigError
 from components.common.prepared import Cut, Prepared, visit_items
 from components.common.stage import progress, tell
 from components.train_cf.histories import clock_of, now_of
-from components.train_cf.recipes import RECIPES, Material, Recipe
+from components.train_cf.recipes import RECIPES, Material, Recipe, usual
 from components.train_cf.repurchase import RepurchaseConfig, RepurchaseTrainer, examples_of
 from components.train_cf.tuning import HoldOut, hold_out, search
 from serving.members.history import HistoryWeights
@@ -38,9 +38,11 @@ def train_cf(prepared: Path, out: Path, effort: str, seed: int) -> None:
     cuts = [cut for cut in shop.split.trainings if len(shop.train(cut))]
     if not cuts:
         return
-    steps = len(RECIPES) * (1 + len(cuts)) + len(cuts) * shop.split.repeats
-    done = _Steps(steps)
-    configs = choose(shop, cuts[0], _effort(effort), seed, done)
+    held = hold_out(shop, cuts[0], _effort(effort), seed)
+    inner = _inner(shop, held)
+    names = usual(inner, _effort(effort))
+    done = _Steps(len(names) * (1 + len(cuts)) + len(cuts) * shop.split.repeats)
+    configs = choose(names, held, inner, _effort(effort), seed, done)
     for cut in cuts:
         train_cut(shop, cut, configs, out / cut.members, done)
 
@@ -69,14 +71,14 @@ class _Steps:
         progress(STAGE, self.done, self.total)
 
 
-def choose(shop: Prepared, cut: Cut, effort: Effort, seed: int, steps: _Steps) -> dict[str, Config]:
-    """The configuration of every tunable member, by what finds the held-out items of *cut*'s training events."""
-    held = hold_out(shop, cut, effort, seed)
-    inner = _inner(shop, held)
+def choose(
+    names: Iterable[str], held: HoldOut, inner: Material, effort: Effort, seed: int, steps: _Steps
+) -> dict[str, Config]:
+    """The configuration of the members *names*, by what finds the held-out items when learning from *inner*."""
     configs = {}
-    for name, recipe in RECIPES.items():
+    for name in names:
         with steps.step(name, "tune"):
-            configs[name] = _tuned(recipe, held, inner, effort, seed)
+            configs[name] = _tuned(RECIPES[name], held, inner, effort, seed)
     return configs
 
 

@@ -28,7 +28,7 @@ class NeighbourMember(Member):
     scenarios: ClassVar[frozenset[str]] = frozenset({RECOMMEND, SIMILAR, BUNDLE})
 
     def __init__(self, similarity: sparse.csr_matrix, known: Bools, history: HistoryWeights) -> None:
-        """Take a (n_items, n_items) matrix without negative entries and which items (n_items,) training met."""
+        """Take a (n_items, n_items) matrix of any signs and which items (n_items,) training met."""
         self.similarity, self.history = similarity, history
         self.unknown = np.flatnonzero(~known)
 
