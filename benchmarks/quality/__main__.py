@@ -64,6 +64,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=12, help="with which each peer tunes itself; 0: no peers")
     parser.add_argument("--seconds", type=int, default=40, help="after which a peer's tuning ends")
     parser.add_argument("--only", default="", help="names of peers, comma-separated")
+    parser.add_argument("--keep", action="store_true", help="keep finished steps though the code has changed since")
     parser.add_argument("--page", action="store_true", help="write docs/benchmarks.md and its images")
     parser.add_argument("--check", action="store_true", help="run a second time and compare with the first")
     parser.add_argument("--render", action="store_true", help="run nothing: goals, plots and page from quality.json")
@@ -76,7 +77,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = Options(
         out=asked.out, effort=asked.effort, seed=asked.seed, jobs=asked.jobs,
-        trials=asked.trials, seconds=asked.seconds, only=asked.only,
+        trials=asked.trials, seconds=asked.seconds, only=asked.only, any_code=asked.keep,
     )  # fmt: skip
     if asked.render:
         quality = read_json(asked.out / QUALITY_FILE)

@@ -112,13 +112,14 @@ def _value(source: dict[str, Any], kind: str, values: Mapping[str, Any]) -> Any:
 class Kept:
     """A folder of finished steps: <root>/<step>/<artifact>, as kfp's local runner lays them out.
 
-    given: outputs that live elsewhere. environment: more variables for the steps. ran: the steps that this object has
-    run itself.
+    given: outputs that live elsewhere. environment: more variables for the steps. any_code: steps that another version
+    of the code finished count too. ran: the steps that this object has run itself.
     """
 
     root: Path
     given: Mapping[Output, Path] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    any_code: bool = False
     ran: list[str] = field(default_factory=list)
 
     def path(self, output: Output) -> Path:
@@ -128,7 +129,7 @@ class Kept:
     def run(self, steps: Iterable[Step]) -> None:
         """Run what is not finished yet.
 
-        A step is finished if it ended well with the same parameters, and nothing it reads is to be made anew.
+        A step is finished if it ended well with the same parameters and code, and nothing it reads is to be made anew.
 
         Raises:
             CuveeError: a step failed; names its log.
@@ -143,12 +144,18 @@ class Kept:
 
     def _open(self, steps: Iterable[Step]) -> list[Step]:
         found: dict[str, Step] = {}
+        source = source_digest()
         for step in steps:
-            done = self._done(step)
             stale = any(producer in found for producer, _ in step.inputs.values())
-            if stale or not done.exists() or read_json(done)["parameters"] != step.parameters:
+            if stale or not self._is_finished(step, source):
                 found[step.name] = step
         return list(found.values())
+
+    def _is_finished(self, step: Step, source: str) -> bool:
+        if not self._done(step).exists():
+            return False
+        done = read_json(self._done(step))
+        return bool(done["parameters"] == step.parameters and (self.any_code or done["source"] == source))
 
     def _done(self, step: Step) -> Path:
         return self.root / step.name / DONE_FILE

@@ -33,8 +33,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_finished_step_is_skipped_until_what_it_depends_on_changes(shop: Path, tmp_path: Path) -> None:
-    def run(data: Path) -> Kept:
-        kept = Kept(tmp_path / "kept")
+    def run(data: Path, any_code: bool = False) -> Kept:
+        kept = Kept(tmp_path / "kept", any_code=any_code)
         kept.run(composition({"data": str(data), "store": str(tmp_path / "store")}, last=("ingest",)))
         return kept
 
@@ -46,6 +46,9 @@ def test_a_finished_step_is_skipped_until_what_it_depends_on_changes(shop: Path,
     done = read_json(tmp_path / "kept" / "ingest" / "done.json")
     assert done["source"] == source_digest()
     assert run(shop).sources == {source_digest()}
+    write_json(tmp_path / "kept" / "ingest" / "done.json", done | {"source": "of other code"})
+    assert run(shop, any_code=True).ran == []
+    assert run(shop).ran == ["ingest"]
     moved = shop.rename(shop.with_name("elsewhere"))
     assert run(moved).ran == ["ingest"]
     assert sha256(tables / "events.parquet") == before
@@ -55,8 +58,8 @@ def test_what_follows_a_changed_step_is_open_before_anything_runs(tmp_path: Path
     """A step in the middle must be run again: a stop before its followers ran must not leave them looking finished."""
     steps = composition({}, given=[("validate", "checked")])
     for step in steps:
-        write_json(tmp_path / step.name / "done.json", {"parameters": step.parameters, "source": "abc"})
-    write_json(tmp_path / "train-cf" / "done.json", {"parameters": {"seed": 1}, "source": "abc"})
+        write_json(tmp_path / step.name / "done.json", {"parameters": step.parameters, "source": source_digest()})
+    write_json(tmp_path / "train-cf" / "done.json", {"parameters": {"seed": 1}, "source": source_digest()})
     kept = Kept(tmp_path, {("validate", "checked"): tmp_path})
     with pytest.raises(CuveeError, match="train-cf"):  # it finds nothing prepared
         kept.run(steps)
