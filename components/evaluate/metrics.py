@@ -87,13 +87,13 @@ def auc(scores: Floats, rows: Longs, items: Ints) -> Doubles:
     Returns:
         (n,); NaN where nothing, or everything, is relevant.
     """
-    keyed = np.where(np.isnan(scores), NOT_SCORED, scores)
-    keyed[rows, items] = np.maximum(keyed[rows, items], NOT_SCORED)
-    values = keyed[rows, items]
+    values = np.fmax(scores[rows, items], NOT_SCORED)
     n_relevant = np.bincount(rows, minlength=len(scores))
     if n_relevant.max(initial=0) <= 1:
-        above, at_least, eligible = _count_by_scan(keyed, rows, values)
+        above, at_least, eligible = _count_by_scan(scores, rows, items, values)
     else:
+        keyed = np.where(np.isnan(scores), NOT_SCORED, scores)
+        keyed[rows, items] = values
         above, at_least, eligible = _count_by_sort(keyed, rows, values)
     beaten_by = np.bincount(rows, weights=0.5 * (above + at_least - 1), minlength=len(scores))
     others = n_relevant * (n_relevant - 1) / 2  # pairs of two relevant items: each adds exactly one, in any order
@@ -101,13 +101,21 @@ def auc(scores: Floats, rows: Longs, items: Ints) -> Doubles:
     return 1.0 - _ratio(beaten_by - others, pairs)
 
 
-def _count_by_scan(keyed: Floats, rows: Longs, values: Floats) -> tuple[Longs, Longs, Longs]:
-    """Items above and at least at each pair's value, by one pass: at most one pair a row."""
-    chosen = keyed if len(rows) == len(keyed) else keyed[rows]
-    above = (chosen > values[:, None]).sum(axis=1, dtype=np.int32)
-    at_least = (chosen >= values[:, None]).sum(axis=1, dtype=np.int32)
-    eligible = (keyed > -np.inf).sum(axis=1, dtype=np.int32)
-    return above.astype(np.int64), at_least.astype(np.int64), eligible.astype(np.int64)
+def _count_by_scan(scores: Floats, rows: Longs, items: Ints, values: Floats) -> tuple[Longs, Longs, Longs]:
+    """Items above and at least at each pair's value, by passes without a copy: at most one pair a row."""
+    chosen = scores if len(rows) == len(scores) else scores[rows]
+    above, at_least = _marked(chosen > values[:, None]), _marked(chosen >= values[:, None])
+    eligible = scores.shape[1] - _marked(scores == -np.inf)
+    eligible[rows] += scores[rows, items] == -np.inf
+    last = values == NOT_SCORED  # ties with all that were not scored: everything eligible is at least that
+    at_least[last] = eligible[rows[last]]
+    return above, at_least, eligible
+
+
+def _marked(cells: Bools) -> Longs:
+    """(n,) how many are true in each row."""
+    counts: Longs = np.add.reduce(cells.view(np.uint8), axis=1, dtype=np.int32).astype(np.int64)
+    return counts
 
 
 def _count_by_sort(keyed: Floats, rows: Longs, values: Floats) -> tuple[Longs, Longs, Longs]:
