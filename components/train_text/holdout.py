@@ -21,12 +21,13 @@ TOP = 10
 class Holdout:
     """What is known of some users, and the new items they met next.
 
-    known: training events before the hold-out. states: (n) users. relevant: (pairs,) row of the user times n_items
-    plus the item, sorted. counts: (n,) relevant items of each user.
+    known: training events before the hold-out. users: (n,) codes, sorted. states: of these users.
+    relevant: (pairs,) row of the user times n_items plus the item, sorted. counts: (n,) relevant items of each user.
     popularity: (n_items,) users per item in *known*, halved every 28 days where time is a clock.
     """
 
     known: pd.DataFrame
+    users: Longs
     states: UserStates
     relevant: Longs
     counts: Longs
@@ -53,13 +54,19 @@ def is_gain(differences: Floats) -> bool:
 
 def popularity(events: pd.DataFrame, n_items: int, clock: bool) -> Floats:
     """(n_items,) users who met each item; where *clock*, a meeting counts half as much every 28 days."""
+    latest = meetings(events, clock)
+    users: Floats = np.bincount(latest[c.ITEM], latest["weight"], minlength=n_items).astype(np.float32)
+    return users
+
+
+def meetings(events: pd.DataFrame, clock: bool) -> pd.DataFrame:
+    """user, item, weight: one row per user and item; where *clock*, the weight halves every 28 days."""
     at = microseconds(events[c.TIMESTAMP])
     age = np.asarray(at.max(initial=0) - at, dtype=np.float64) / DAY
     weight = np.exp2(-age / PRIOR_HALF_LIFE) if clock else np.ones(len(at))
     frame = pd.DataFrame({c.USER: events[c.USER].to_numpy(), c.ITEM: events[c.ITEM].to_numpy(), "weight": weight})
-    latest = frame.groupby([c.USER, c.ITEM])["weight"].max().reset_index()
-    users: Floats = np.bincount(latest[c.ITEM], latest["weight"], minlength=n_items).astype(np.float32)
-    return users
+    latest: pd.DataFrame = frame.groupby([c.USER, c.ITEM])["weight"].max().reset_index()
+    return latest
 
 
 def divide(prepared: Prepared, cut: Cut) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -93,7 +100,7 @@ def hold_out(prepared: Prepared, cut: Cut, seed: int, most_users: int = MOST_USE
     counts: Longs = np.bincount(rows, minlength=len(users)).astype(np.int64)
     visits = visit_items(known, prepared.shop)
     states = UserStates.from_visits(visits, users, int(visits["at"].max()))
-    return Holdout(known, states, relevant, counts, popularity(known, len(prepared.items), has_clock(prepared)))
+    return Holdout(known, users, states, relevant, counts, popularity(known, len(prepared.items), has_clock(prepared)))
 
 
 def has_clock(prepared: Prepared) -> bool:

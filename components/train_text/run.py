@@ -10,6 +10,8 @@ from components.common.prepared import Prepared
 from components.common.stage import progress
 from components.train_text.attributes import choose, train_attributes
 from components.train_text.lexical import train_lexical
+from components.train_text.profile import choose as choose_profile
+from components.train_text.profile import train_profile
 from components.train_text.projection import ProjectionConfig
 from components.train_text.text import TextConfig, train_text_member
 from components.train_text.tfidf import train_tfidf
@@ -23,9 +25,10 @@ EFFORTS: dict[Effort, ProjectionConfig] = {
 
 
 def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: int) -> None:
-    """Write out/<cut.members>/{attributes,lexical,text,tfidf} for every training.
+    """Write out/<cut.members>/{attributes,lexical,profile,text,tfidf} for every training.
 
-    The numbers of `attributes` are chosen once, on the earliest training, and used for all.
+    `profile` only where users have one. Its numbers and those of `attributes` are chosen once, on the earliest
+    training, and used for all.
 
     Args:
         prepared: a prepared folder.
@@ -39,10 +42,12 @@ def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
     config = TextConfig(projection=EFFORTS[cast(Effort, effort)])
     trainings = shop.split.trainings
     attributes = choose(shop, trainings[0], cast(Effort, effort), seed)
+    profile = choose_profile(shop, trainings[0], seed)
     for done, cut in enumerate(trainings):
         folder = out / cut.members
         train_lexical(shop.items, folder / "lexical")
         train_tfidf(shop, cut, folder / "tfidf", seed)
         train_text_member(shop, vectors, cut, folder / "text", seed, config)
         train_attributes(shop, cut, folder / "attributes", attributes, seed)
+        train_profile(shop, cut, folder / "profile", profile)
         progress("train_text", done + 1, len(trainings))

@@ -16,6 +16,7 @@ _HOMES = {
     "repurchase": "serving.members.repurchase:Repurchase",
     "tfidf": "serving.members.tfidf:Tfidf",
     "attributes": "serving.members.attributes:Attributes",
+    "profile": "serving.members.profile:Profile",
     "text": "serving.members.text:Text",
     "lexical": "serving.members.lexical:Lexical",
     "complements": "serving.members.relations:Complements",
