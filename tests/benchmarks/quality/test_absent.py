@@ -2,14 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluated_run import VISIT_4, evaluated_shop, make_run
-from member_contract import DAY
+from finished_run import finished_run
 
 from benchmarks.quality.absent import without
 from benchmarks.quality.costs import parameters, training_seconds
 from benchmarks.quality.lists import Lists
 from benchmarks.quality.measure import Finished, measure
-from components.common.prepared import Cut, Prepared
 from components.fuse.lists import FitSet
 
 
@@ -42,33 +40,7 @@ def test_a_member_recalls_only_what_it_scores() -> None:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The planted shop's run, laid out as the pipeline leaves it; its members also stand for the fit window's."""
-    root = tmp_path_factory.mktemp("finished")
-    shop = evaluated_shop()
-    fit = Cut(name="fit_1", role="fit", members="final", as_of=VISIT_4 - 14 * DAY, until=VISIT_4)
-    split = shop.split.model_copy(update={"cuts": (fit, *shop.split.cuts)})
-    run = make_run(root / "run", Prepared(shop.events, shop.items, shop.users, split, shop.shop))
-    _states(run.root, fit, run.prepared)
-    places = {
-        "prepared": "prepare/prepared", "release": "package/release", "features": "materialize/features",
-        "fusion": "fuse/fusion", "members": "train-cf/members",
-    }  # fmt: skip
-    for name, place in places.items():
-        (root / place).parent.mkdir(parents=True, exist_ok=True)
-        (root / place).symlink_to(run.root / name)
-    return Finished(root)
-
-
-def _states(root: Path, cut: Cut, shop: Prepared) -> None:
-    import pyarrow.parquet as pq
-
-    from components.common import columns as c
-    from components.materialize.behaviour import behaviour
-
-    table = behaviour(shop.history(cut), shop.users[c.USER_ID], shop.items[c.ITEM_ID], {})
-    pq.write_table(
-        table.append_column(c.PROFILE, [["{}"] * len(table)]), root / "features" / "states" / f"{cut.name}.parquet"
-    )
+    return finished_run(tmp_path_factory.mktemp("finished"))
 
 
 def test_a_finished_run_is_judged_with_and_without_each_member(finished: Finished, tmp_path: Path) -> None:

@@ -2,13 +2,52 @@ import logging
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from finished_run import finished_run
 from shops import write_small_shop
 
 from benchmarks.quality.__main__ import main
-from components.common.files import read_json
+from benchmarks.quality.bench import Options, run
+from benchmarks.quality.check import differences
+from benchmarks.quality.shops import Case
+from benchmarks.quality.steps import Step, composition, source_digest
+from components.common.files import read_json, write_json
 
 RUN = ["--effort", "fast", "--windows", "2", "--curve", "0.5", "1", "--trials", "1", "--only", "popularity"]
+
+
+def test_what_is_finished_is_only_judged_and_peers_asked(tmp_path: Path) -> None:
+    """Steps that look finished are not run (they would fail here), judging and the peer are, and only once."""
+    case = Case(name="planted", source=str(tmp_path), protocol="temporal")
+    out = tmp_path / "out" / "planted"
+    checked = out / "door" / "validate" / "checked"
+    checked.mkdir(parents=True)
+    times = pd.to_datetime(["2020-01-01", "2020-12-01"], utc=True)
+    pd.DataFrame({"user_id": ["a", "b"], "timestamp": times}).to_parquet(checked / "events.parquet")
+    write_json(checked / "shop.json", {})
+    finished_run(out / "window_0")
+    arguments = {"data": str(tmp_path), "store": str(out / "store")}
+    _finish(out / "door", composition(arguments, last=("validate",)))
+    _finish(out / "window_0", composition({"effort": "fast"}, given=[("validate", "checked")]))
+
+    options = Options(tmp_path / "out", effort="fast", jobs=1, trials=1, only="popularity", any_code=True)
+    quality = run([case], options)
+    found = quality["cases"]["planted"]["tasks"]["discovery"]
+    assert found["ladder"]["fused"]["ndcg@10"] > 0.9
+    assert set(found["missing"]["members"]) == {"item_knn", "popularity"}
+    assert found["best_peer"] == "peer/popularity"
+    assert quality["cases"]["planted"]["curve"] is None
+    judged = out / "window_0" / "judged" / "window.json"
+    written = judged.stat().st_mtime_ns
+    assert differences(quality["cases"], run([case], options)["cases"])[0] == []
+    assert judged.stat().st_mtime_ns == written
+
+
+def _finish(folder: Path, steps: list[Step]) -> None:
+    for step in steps:
+        done = {"parameters": step.parameters, "source": source_digest(), "seconds": 1.0}
+        write_json(folder / step.name / "done.json", done)
 
 
 @pytest.mark.long
