@@ -12,12 +12,16 @@ from components.common.config import Config
 from components.common.errors import ReleaseError
 from components.common.files import read_json, write_json
 from serving.arrays import Floats
-from serving.calibration import FEATURES, RRF, features
+from serving.calibration import FEATURES, RRF
+from serving.evidence import Evidence
+from serving.gate import Gate
+from serving.trees import Trees
 
-__all__ = ["FEATURES", "Blend", "Fusion", "TaskFusion", "Weights", "apply", "features"]
+__all__ = ["CONTEXT_PART", "FEATURES", "Blend", "Fusion", "TaskFusion", "Weights", "apply"]
 
 Weights = tuple[tuple[float, ...], ...]
 Doubles = npt.NDArray[np.float64]
+CONTEXT_PART = "context"  # the contribution that belongs to no member
 
 
 class Blend(Config):
@@ -26,9 +30,9 @@ class Blend(Config):
     kind: str = Field(description="the method that gave the weights, e.g. least_squares")
     members: tuple[str, ...] = Field(description="order of the rows of the weights")
     weights: Weights = Field(description="K rows of F, features in the order of `features`")
-    without: dict[str, Weights] = Field(
-        default_factory=dict, description="by absent member: weights fitted without it (its own row is zero)"
-    )
+    gate: Gate | None = Field(None, description="how the weights change with the context (network, meta)")
+    trees: Trees | None = Field(None, description="a correction of the head of the list (stacker)")
+    without: dict[str, "Blend"] = Field(default_factory=dict, description="by absent member: fitted without it")
     features: tuple[str, ...] = FEATURES
 
     @model_validator(mode="after")
@@ -37,9 +41,17 @@ class Blend(Config):
             raise ValueError(f"features are {self.features}; this version blends {FEATURES}")
         if len(set(self.members)) != len(self.members) or not set(self.without) <= set(self.members):
             raise ValueError(f"members {self.members} repeat, or do not hold all of {sorted(self.without)}")
-        for table in (self.weights, *self.without.values()):
-            if len(table) != len(self.members) or any(len(row) != len(FEATURES) for row in table):
-                raise ValueError(f"weights must have {len(self.members)} rows of {len(FEATURES)} numbers")
+        if len(self.weights) != len(self.members) or any(len(row) != len(FEATURES) for row in self.weights):
+            raise ValueError(f"weights must have {len(self.members)} rows of {len(FEATURES)} numbers")
+        if self.trees is not None and self.trees.members != self.members:
+            raise ValueError(f"trees read {self.trees.members}; the blend has {self.members}")
+        if self.gate is not None and self.gate.size != len(self.members):
+            raise ValueError(f"the gate weighs {self.gate.size} members; the blend has {len(self.members)}")
+        for absent, blend in self.without.items():
+            if absent in blend.members or not set(blend.members) < set(self.members):
+                raise ValueError(
+                    f"without '{absent}': found members {blend.members}, expected some others of {self.members}"
+                )
         return self
 
     @property
@@ -47,31 +59,27 @@ class Blend(Config):
         """(K, F) the weights as an array, read-only."""
         return _array(self.weights)
 
-    def weights_of(self, present: Sequence[str], scale: Mapping[str, float] | None = None) -> Doubles:
-        """Weights for a request that only the members *present* can answer.
+    def for_present(self, present: Sequence[str]) -> "Blend":
+        """The blend for a request that only the members *present* can answer: fitted without the one that is absent."""
+        absent = [name for name in self.members if name not in present]
+        return self.without.get(absent[0], self) if len(absent) == 1 else self
 
-        All here: as fitted. One absent: those fitted without it. Otherwise the rows of the members present grow by
-        one factor, so that the absolute weights keep their sum; where that leaves nothing (the only weighted member
-        is down), the members present count alike, by reciprocal rank.
+    def weights_of(self, present: Sequence[str]) -> Doubles:
+        """Weights of the members *present*, in that order; unknown ones weigh nothing.
 
-        Args:
-            present: members of the rows wanted, in order; unknown ones weigh nothing.
-            scale: by member, a factor for its row, asked for by the request.
+        Where a member is absent the rows of those present grow by one factor, so that the absolute weights keep their
+        sum; where that leaves nothing (the only weighted member is down), they count alike, by reciprocal rank.
 
         Returns:
             (len(present), F).
         """
-        absent = [name for name in self.members if name not in present]
-        whole = self.table if len(absent) != 1 else _array(self.without.get(absent[0], self.weights))
         place = {name: row for row, name in enumerate(self.members)}
         rows = np.zeros((len(present), len(FEATURES)))
         for row, name in enumerate(present):
             if name in place:
-                rows[row] = whole[place[name]]
-        if absent:
+                rows[row] = self.table[place[name]]
+        if any(name not in present for name in self.members):
             rows = _renormalised(rows, float(np.abs(self.table).sum()))
-        if scale:
-            rows *= np.array([scale.get(name, 1.0) for name in present])[:, None]
         return rows
 
 
@@ -124,25 +132,47 @@ class Fusion(Config):
             raise ReleaseError(f"{path.name}: cannot be read as a fusion: {error}. Build the release again.") from error
 
 
-def apply(
-    blend: Blend, feats: Floats, present: Sequence[str] | None = None, weights: Mapping[str, float] | None = None
-) -> Floats:
-    """Each member's contribution to each candidate's score; the score is their sum.
+def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None = None) -> Floats:
+    """Each member's contribution to each candidate's score, and the context's; the score is their sum.
 
     Args:
         blend: the weights.
-        feats: (n, c, P, F) from `features`, members in the order of *present*.
-        present: the members of *feats*; None: all of the blend.
-        weights: the request's own factors by member.
+        evidence: of members of the blend, in any order; those missing are absent for this request.
+        weights: the request's own factors by member; they scale its whole contribution.
 
     Returns:
-        (n, c, P) float32.
+        (n, c, P + 1) float32: the P members of the evidence, and last what belongs to none (CONTEXT_PART).
     """
-    rows = blend.weights_of(blend.members if present is None else present, weights).astype(np.float32)
-    total = np.zeros(feats.shape[:3], dtype=np.float32)
+    fitted = blend.for_present(evidence.members)
+    parts = np.zeros((*evidence.scores.shape[:2], len(evidence.members) + 1), dtype=np.float32)
+    parts[..., :-1] = _weighted(fitted, evidence)
+    if fitted.trees is not None and set(fitted.members) <= set(evidence.members):
+        parts += _corrected(fitted.trees, evidence, parts[..., :-1])
+    if weights:
+        parts[..., :-1] *= np.array([weights.get(name, 1.0) for name in evidence.members], dtype=np.float32)
+    return parts
+
+
+def _weighted(blend: Blend, evidence: Evidence) -> Floats:
+    rows = blend.weights_of(evidence.members).astype(np.float32)
+    total = np.zeros(evidence.scores.shape, dtype=np.float32)
     for feature in np.flatnonzero(rows.any(axis=0)):
-        total += feats[..., feature] * rows[:, feature]
+        total += evidence.features[..., feature] * rows[:, feature]
+    if blend.gate is not None:
+        place = [column for column, name in enumerate(evidence.members) if name in blend.members]
+        extra = blend.gate.extra(evidence.context)[:, :, [blend.members.index(evidence.members[k]) for k in place]]
+        total[:, :, place] += np.einsum("nckf,nckf->nck", extra, evidence.features[:, :, place])
     return total
+
+
+def _corrected(trees: Trees, evidence: Evidence, linear: Floats) -> Floats:
+    """The trees' parts in the order of the evidence; members they do not know get none."""
+    order = [evidence.members.index(name) for name in trees.members]
+    added = trees.parts(evidence.of(trees.members), linear[..., order])
+    parts = np.zeros((*linear.shape[:2], linear.shape[2] + 1), dtype=np.float32)
+    parts[..., order] = added[..., :-1]
+    parts[..., -1] = added[..., -1]
+    return parts
 
 
 def _renormalised(rows: Doubles, wanted: float) -> Doubles:

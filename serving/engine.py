@@ -11,8 +11,9 @@ from components.common.config import ShopConfig
 from components.common.files import read_json
 from serving.answer import answer
 from serving.arrays import PAD, Bools, Floats, Ints, gather, top_k
-from serving.blend import Blend, Fusion, apply
+from serving.blend import CONTEXT_PART, Blend, Fusion, apply
 from serving.catalogue import Catalogue
+from serving.context import ContextReader
 from serving.encoder import TextEncoder
 from serving.instances import Instance
 from serving.members.base import Member, load_members
@@ -46,6 +47,7 @@ class Engine:
     ) -> None:
         self.catalogue, self.shop, self.members, self.fusion = catalogue, shop, dict(members), fusion
         self.encoder, self.rules = encoder, rules
+        self.context = ContextReader(catalogue, shop.ordinal_time)
         self.manifest: Manifest | None = None
         self.digest, self.as_of = "", 0
 
@@ -112,18 +114,18 @@ class Engine:
 
     def pool(self, queries: Queries, task: str, allowed: Bools | None = None, recall: int = RECALL) -> Pool:
         """Recall `recall` items per channel and gather every member's scores over their union."""
-        return self.pool_of(self.full_scores(queries, task, allowed), recall)
+        return self.pool_of(queries, self.full_scores(queries, task, allowed), recall)
 
-    def pool_of(self, rows: Mapping[str, Floats], recall: int = RECALL) -> Pool:
-        """The pool of the rows that `full_scores` gave."""
+    def pool_of(self, queries: Queries, rows: Mapping[str, Floats], recall: int = RECALL) -> Pool:
+        """The pool of the rows that `full_scores` gave for *queries*."""
         channels = {name: top_k(scores, recall) for name, scores in rows.items()}
         candidates = union(list(channels.values()))
-        return self._pool(rows, candidates, channels)
+        return self._pool(queries, rows, candidates, channels)
 
     def score_items(self, queries: Queries, candidates: Ints) -> Pool:
         """Every member's scores of given (n, c) candidates (-1 padding), for judged lists."""
         rows = {name: member.score_all(queries) for name, member in self._asked(queries, queries.scenario)}
-        return self._pool(rows, candidates, {})
+        return self._pool(queries, rows, candidates, {})
 
     def rank(
         self, pool: Pool, task: str, k: int, method: str | None = None, weights: Mapping[str, float] | None = None
@@ -162,17 +164,15 @@ class Engine:
             np.copyto(scores, np.float32(-np.inf), where=~np.broadcast_to(allowed, scores.shape))
         return scores
 
-    @staticmethod
-    def _pool(rows: Mapping[str, Floats], candidates: Ints, channels: dict[str, Ints]) -> Pool:
+    def _pool(self, queries: Queries, rows: Mapping[str, Floats], candidates: Ints, channels: dict[str, Ints]) -> Pool:
         scores = np.stack([gather(row, candidates) for row in rows.values()], axis=2)
-        return Pool(candidates, scores, tuple(rows), channels)
+        return Pool(candidates, scores, tuple(rows), channels, self.context.read(queries.states, candidates))
 
 
 def rank_with(pool: Pool, blend: Blend, k: int, weights: Mapping[str, float] | None = None) -> Ranking:
-    """The k best of a pool by one blend; a contribution per member, summing to the score."""
-    known = [pool.members.index(name) for name in blend.members if name in pool.members]
-    present = tuple(pool.members[column] for column in known)
-    contributions = apply(blend, pool.features[:, :, known], present, weights)
+    """The k best of a pool by one blend; a contribution per member and of the context, summing to the score."""
+    evidence = pool.evidence.of([name for name in blend.members if name in pool.members])
+    contributions = apply(blend, evidence, weights)
     total = contributions.sum(axis=2, dtype=np.float64).astype(np.float32)
     total[~pool.valid] = -np.inf
     order = pool.best(total, k)
@@ -180,4 +180,4 @@ def rank_with(pool: Pool, blend: Blend, k: int, weights: Mapping[str, float] | N
     items = np.where(order == PAD, PAD, np.take_along_axis(pool.candidates, chosen, axis=1))
     scores = np.take_along_axis(total, chosen, axis=1)
     parts = np.take_along_axis(contributions, chosen[:, :, None], axis=1)
-    return Ranking(items.astype(np.int32), scores, parts, present)
+    return Ranking(items.astype(np.int32), scores, parts, (*evidence.members, CONTEXT_PART))

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from serving.arrays import PAD, Bools, Floats, Ints, top_k
-from serving.blend import features
+from serving.evidence import Evidence
 
 POPULARITY = "popularity"
 
@@ -17,12 +17,14 @@ class Pool:
 
     candidates: (n, c) catalogue rows, -1 is padding. scores: (n, c, K), NaN = not scored.
     channels: by member, (n, up to 100) its own best catalogue rows, best first.
+    context: (n, c, len(CONTEXT)), see serving.context; None: nothing is known of the moment.
     """
 
     candidates: Ints
     scores: Floats
     members: tuple[str, ...]
     channels: dict[str, Ints]
+    context: Floats | None = None
 
     @cached_property
     def valid(self) -> Bools:
@@ -30,9 +32,11 @@ class Pool:
         return np.asarray(self.candidates != PAD)
 
     @cached_property
-    def features(self) -> Floats:
-        """(n, c, K, F) calibrated features of the scores, see serving.blend."""
-        return features(self.scores, self.valid)
+    def evidence(self) -> Evidence:
+        """What a blend sees of it."""
+        if self.context is None:
+            return Evidence.without_context(self.members, self.scores, self.valid)
+        return Evidence(self.members, self.scores, self.valid, self.context)
 
     def best(self, totals: Floats, k: int) -> Ints:
         """(n, min(k, c)) places of the highest *totals* (n, c), best first, -1 after the last.
@@ -50,7 +54,10 @@ class Pool:
 
 @dataclass(frozen=True)
 class Ranking:
-    """items: (n, k) catalogue rows, best first, -1 after the last. scores: (n, k). contributions: (n, k, K)."""
+    """items: (n, k) catalogue rows, best first, -1 after the last. scores: (n, k).
+
+    contributions: (n, k, P), summing to the score; members: the P names they belong to, the last one is the context.
+    """
 
     items: Ints
     scores: Floats

@@ -98,8 +98,9 @@ def _reported(parts: Iterator[Outcome], total: int) -> Iterator[Outcome]:
 
 
 def _judge_batch(engine: Engine, states: UserStates, relevance: Relevance, task: str) -> Outcome:
-    rows = engine.full_scores(engine.queries(RECOMMEND, states), task)
-    pool = engine.pool_of(rows)
+    queries = engine.queries(RECOMMEND, states)
+    rows = engine.full_scores(queries, task)
+    pool = engine.pool_of(queries, rows)
     members = {}
     for name, scores in rows.items():
         members[name] = Judged(_wide(pool.channels[name][:, :LONGEST]), auc(scores, relevance.rows, relevance.items))

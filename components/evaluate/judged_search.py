@@ -88,7 +88,9 @@ def _pool(engine: Engine, judged: JudgedQueries, rows: list[int]) -> Pool:
 def _one(pool: Pool, row: int) -> Pool:
     """One query's own pool, without the padding that other queries cause."""
     wide = int((pool.candidates[row] != PAD).sum())
-    return Pool(pool.candidates[row : row + 1, :wide], pool.scores[row : row + 1, :wide], pool.members, {})
+    here = (slice(row, row + 1), slice(wide))
+    context = None if pool.context is None else pool.context[here]
+    return Pool(pool.candidates[here], pool.scores[here], pool.members, {}, context)
 
 
 def _ranked(pool: Pool, blend: Blend) -> Ints:

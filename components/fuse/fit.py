@@ -2,32 +2,50 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from components.common.ranking import ndcg_at
+from components.common.stage import progress
 from components.fuse.lists import FitSet, Lists
 from components.fuse.methods import SINGLE, STEADY, Method, methods, single
+from components.fuse.stacker import SHAPES, Shape
 from serving.arrays import PAD, top_k
-from serving.blend import Blend, TaskFusion, Weights, apply
+from serving.blend import Blend, TaskFusion, apply
 from serving.calibration import FEATURES
 
 Doubles = npt.NDArray[np.float64]
 K = 10
 MAX_ROWS = 800_000
+PLENTY = 500  # lists to learn from: above it the best method serves, below it the steadiest of equals
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to fit: folds of the cross-fit, candidates to learn from at most, seed, and a fixed blend to compete."""
+    """How to fit.
+
+    folds: of the cross-fit. max_rows: candidates to learn from at most. prior: a fixed blend to compete.
+    seeds: ensembles of trees that serve; one of them stands trial, and for an absent member. shapes: of the trees, by
+    method. only: methods that may be fitted; empty: all.
+    """
 
     folds: int = 3
     max_rows: int = MAX_ROWS
     seed: int = 0
     prior: Blend | None = None
+    seeds: int = 3
+    shapes: Mapping[str, Shape] = field(default_factory=lambda: SHAPES)
+    only: tuple[str, ...] = ()
+
+    def methods(
+        self, members: tuple[str, ...], pair: tuple[str, str] | None, seeds: int, moments: bool
+    ) -> dict[str, Method]:
+        """The methods that may be fitted over *members*."""
+        known = methods(members, pair, seeds, self.seed, moments, self.shapes)
+        return {name: method for name, method in known.items() if not self.only or name in self.only}
 
 
 def fit_task(
@@ -35,8 +53,8 @@ def fit_task(
 ) -> tuple[TaskFusion, dict[str, Any]]:
     """Learn the blend of one task.
 
-    Every method is fitted on all folds but one and judged by NDCG@10 on that one, over users or queries; of those
-    within one standard error of the best (paired over lists), the steadiest is chosen and refitted on everything.
+    Every method is fitted on all folds but one and judged by NDCG@10 on that one, over users or queries. The best is
+    chosen and refitted on everything; with few lists the steadiest of those as good as the best, see `choose`.
 
     Args:
         sets: lists of one or more fit cuts, all with the same members.
@@ -52,31 +70,38 @@ def fit_task(
     folds = fold_of([fit.groups for fit in sets], options.folds, options.seed)
     alone = judge(sets, folds, [{f"{SINGLE}{name}": single(name, members) for name in members}] * options.folds)
     ranked = sorted(members, key=lambda name: -mean(alone[f"{SINGLE}{name}"]))
+    pair = _pair(ranked, families)
     known: dict[str, Method] = {}
+    on_trial: dict[str, Method] = {}
     if len(lists):
-        known = methods(members, _pair(ranked, families))
+        known = options.methods(members, pair, options.seeds, lists.moments)
+        on_trial = options.methods(members, pair, 1, lists.moments)
     fixed = {f"{SINGLE}{ranked[0]}": single(ranked[0], members)}
     if options.prior is not None:
         fixed = {options.prior.kind: options.prior} | fixed
-    judged = _cross_fit(sets, folds, lists, known, fixed, options)
-    chosen = choose(judged, alone)
+    judged = _cross_fit(sets, folds, lists, on_trial, fixed, options)
+    chosen = choose(judged, alone, len(lists))
     blends = fixed | {name: method(lists) for name, method in known.items()}
-    blends[chosen] = _with_absences(blends[chosen], lists, ranked, families)
+    blends[chosen] = _with_absences(blends[chosen], lists, ranked, families, options)
     report = _report(judged | alone, chosen, blends, lists, sets) | {"seconds": round(time.perf_counter() - started, 3)}
     return TaskFusion(chosen=chosen, methods=blends), report
 
 
-def choose(judged: Mapping[str, Doubles], alone: Mapping[str, Doubles] | None = None) -> str:
-    """The steadiest method (`STEADY`, then the first) that is as good as the best, see `as_good`.
+def choose(judged: Mapping[str, Doubles], alone: Mapping[str, Doubles] | None = None, lists: int = 0) -> str:
+    """The best method where there is plenty to judge by, else the steadiest that is as good as the best.
 
-    Where users are few nearly everything is as good as the best; to bet on the member that happened to lead then
-    costs more than to spread the weights. So a member alone comes first only where it leads beyond doubt.
+    Where users are few nearly everything is as good as the best (see `as_good`); to bet on the one that happened to
+    lead then costs more than to spread the weights. The order is `STEADY`, then the first; a member alone comes first
+    only where it leads beyond doubt.
 
     Args:
         judged: by method, one value per list.
         alone: the same by member alone; empty: no member leads.
+        lists: how many taught.
     """
     best = max(judged, key=lambda name: mean(judged[name]))
+    if lists >= PLENTY:
+        return best
     steady = [STEADY[0], leader(alone or {}), *STEADY[1:]]
     ordered = sorted(judged, key=lambda name: steady.index(name) if name in steady else len(steady))
     return next((name for name in ordered if as_good(judged[name], judged[best])), best)
@@ -135,9 +160,9 @@ def judge(
     found = {name: [np.full(len(fit), np.nan) for fit in sets] for name in blends[0]}
     for number, (fit, fold) in enumerate(zip(sets, folds, strict=True)):
         for held_out, table in enumerate(blends):
-            for rows, feats in fit.chunks(np.flatnonzero(fold == held_out)):
+            for rows, evidence in fit.chunks(np.flatnonzero(fold == held_out)):
                 for name, blend in table.items():
-                    found[name][number][rows] = _ndcg(fit.take(rows), apply(blend, feats).sum(axis=2))
+                    found[name][number][rows] = _ndcg(fit.take(rows), apply(blend, evidence).sum(axis=2))
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
@@ -149,25 +174,39 @@ def _ndcg(fit: FitSet, scores: npt.NDArray[np.float32]) -> Doubles:
     return ndcg_at(labels, fit.n_relevant, K)
 
 
-def _with_absences(blend: Blend, lists: Lists, ranked: Sequence[str], families: Mapping[str, str]) -> Blend:
+def _with_absences(
+    blend: Blend, lists: Lists, ranked: Sequence[str], families: Mapping[str, str], options: Options
+) -> Blend:
     """The chosen blend with weights for the absence of each member that has a say in it.
 
     The same method is fitted again without the member; where it cannot be (it was `single`, or `alpha` lost its last
     deep member), the best of the others stands in. A prior needs nothing: its other weights just grow.
     """
-    without: dict[str, Weights] = {}
-    for name in [member for member in lists.members if any(blend.weights[blend.members.index(member)])]:
-        rest = [member for member in ranked if member != name]
-        known = methods(tuple(rest), _pair(rest, families)) if len(lists) else {}
-        if blend.kind in known:
-            fitted = known[blend.kind](lists.drop(name))
-        elif rest and (blend.kind.startswith(SINGLE) or blend.kind == "alpha"):
-            fitted = single(rest[0], lists.members)
-        else:
-            continue
-        rows = dict(zip(fitted.members, fitted.weights, strict=True))
-        without[name] = tuple(rows.get(member, (0.0,) * len(FEATURES)) for member in lists.members)
+    without = {}
+    for number, name in enumerate(lists.members):
+        fitted = (
+            _fitted_without(name, blend.kind, lists, ranked, families, options) if _has_a_say(name, blend) else None
+        )
+        progress("fuse", number + 1, len(lists.members))
+        if fitted is not None:
+            without[name] = fitted
     return blend.model_copy(update={"without": without})
+
+
+def _has_a_say(name: str, blend: Blend) -> bool:
+    return blend.trees is not None or blend.gate is not None or any(blend.weights[blend.members.index(name)])
+
+
+def _fitted_without(
+    name: str, kind: str, lists: Lists, ranked: Sequence[str], families: Mapping[str, str], options: Options
+) -> Blend | None:
+    rest = [member for member in ranked if member != name]
+    left = tuple(member for member in lists.members if member != name)
+    known = options.methods(left, _pair(rest, families), 1, lists.moments) if len(lists) else {}
+    if kind in known:
+        return known[kind](lists.drop(name))
+    single_stands_in = rest and (kind.startswith(SINGLE) or kind == "alpha")
+    return single(rest[0], left) if single_stands_in else None
 
 
 def _pair(ranked: Sequence[str], families: Mapping[str, str]) -> tuple[str, str] | None:

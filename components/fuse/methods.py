@@ -10,6 +10,7 @@ from components.fuse.alpha import best_alpha
 from components.fuse.least_squares import Constraint, Moments, solve
 from components.fuse.lists import USED, Lists, table
 from components.fuse.softmax import Listwise, fit_free, fit_simplex
+from components.fuse.stacker import SHAPES, Shape, stacker
 from serving.blend import Blend
 from serving.calibration import RRF, TOP, VALUE
 
@@ -17,6 +18,7 @@ Method = Callable[[Lists], Blend]
 SINGLE = "single:"
 RIDGE = 1e-6  # keeps twin members from taking huge opposite weights
 FREE = {"softmax_firm": 1e-2, "softmax_free": 1e-3, "softmax_loose": 1e-4}  # l2, chosen among by cross-fitting
+BASE = "softmax_free"  # the linear blend that the stacker corrects
 STEADY = ("prior", "softmax", *FREE, "least_squares_non_negative", "least_squares")  # which to take of equals
 
 
@@ -63,8 +65,24 @@ def softmax_free(lists: Lists, kind: str) -> Blend:
     return Blend(kind=kind, members=lists.members, weights=table(weights.reshape(-1, len(USED)), USED))
 
 
-def methods(members: tuple[str, ...], pair: tuple[str, str] | None) -> dict[str, Method]:
-    """The methods that need no prior knowledge, simplest first; `alpha` only with a (deep, cf) *pair*."""
+def methods(
+    members: tuple[str, ...],
+    pair: tuple[str, str] | None,
+    seeds: int,
+    seed: int,
+    moments: bool,
+    shapes: Mapping[str, Shape] = SHAPES,
+) -> dict[str, Method]:
+    """The methods that need no prior knowledge, simplest first.
+
+    Args:
+        members: what is blended.
+        pair: the (deep, cf) members of `alpha`; None: no alpha.
+        seeds: ensembles of trees that a stacker averages.
+        seed: every random choice follows from it.
+        moments: do the lists know the context; without it no method that reads it.
+        shapes: of the stackers' trees, by method.
+    """
     found: dict[str, Method] = {
         "voting": lambda lists: voting.reciprocal_rank(lists.members),
         "voting_borda": lambda lists: voting.borda(lists.members),
@@ -79,6 +97,11 @@ def methods(members: tuple[str, ...], pair: tuple[str, str] | None) -> dict[str,
     found["least_squares"] = partial(least_squares, constraint="free", kind="least_squares")
     found["softmax"] = softmax
     found |= {kind: partial(softmax_free, kind=kind) for kind in FREE}
+    if moments:
+        found |= {
+            kind: partial(stacker, linear=found[BASE], kind=kind, shape=shape, seeds=seeds, seed=seed)
+            for kind, shape in shapes.items()
+        }
     return found if len(members) > 1 else {"voting": found["voting"]}
 
 

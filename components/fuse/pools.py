@@ -10,8 +10,9 @@ from scipy import sparse
 from components.common import columns as c
 from components.common.prepared import Cut, Prepared
 from components.common.stage import progress
-from components.fuse.lists import FitSet
+from components.fuse.lists import Contexts, FitSet
 from serving.arrays import PAD, Longs, gather
+from serving.context import ContextReader
 from serving.engine import Engine
 from serving.features import HistoricalStates
 from serving.pool import Pool
@@ -76,19 +77,31 @@ def fit_set(engine: Engine, asked: Answers, task: str) -> FitSet:
         labels.append(np.nan_to_num(gather(piece.taken.toarray().astype(np.float32), pool.candidates)))
         progress("fuse", int(rows[-1]) + 1, len(asked.users))
     relevant = np.diff(asked.taken.indptr).astype(np.int64)
-    return join(pools, labels, relevant, asked.users)
+    return join(pools, labels, relevant, asked.users, Asked(engine.context, asked.states))
 
 
-def join(pools: list[Pool], labels: list[npt.NDArray[np.float32]], n_relevant: Longs, groups: Longs) -> FitSet:
-    """One fit set of several pools, padded to the widest."""
+@dataclass(frozen=True)
+class Asked:
+    """Who asked, and the reader of their context."""
+
+    reader: ContextReader
+    states: UserStates
+
+
+def join(
+    pools: list[Pool], labels: list[npt.NDArray[np.float32]], n_relevant: Longs, groups: Longs, asked: Asked | None
+) -> FitSet:
+    """One fit set of several pools, padded to the widest; *asked* None: nothing is known of who asked."""
     width = max(pool.candidates.shape[1] for pool in pools)
     gaps = [width - pool.candidates.shape[1] for pool in pools]
     wide = [(pool, label, ((0, 0), (0, gap))) for pool, label, gap in zip(pools, labels, gaps, strict=True)]
+    candidates = np.concatenate([np.pad(p.candidates, gap, constant_values=PAD) for p, _, gap in wide])
     return FitSet(
         members=pools[0].members,
         scores=np.concatenate([np.pad(p.scores, (*gap, (0, 0)), constant_values=np.nan) for p, _, gap in wide]),
-        valid=np.concatenate([np.pad(p.candidates, gap, constant_values=PAD) for p, _, gap in wide]) != PAD,
+        valid=candidates != PAD,
         labels=np.concatenate([np.pad(label, gap) for _, label, gap in wide]).astype(np.float32),
         n_relevant=n_relevant,
         groups=groups,
+        contexts=None if asked is None else Contexts(asked.reader, asked.states, candidates),
     )

@@ -3,13 +3,15 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 
+from components.common.config import Effort
 from components.common.files import write_json
 from components.common.prepared import Cut, Prepared
+from components.common.settings import Settings
+from components.fuse.config import EFFORTS, FusionConfig
 from components.fuse.fit import Options, fit_task
 from components.fuse.lists import FitSet
 from components.fuse.pools import answers, fit_set
@@ -18,23 +20,12 @@ from components.fuse.search import fit_search
 from serving.blend import Fusion, TaskFusion
 from serving.catalogue import Catalogue
 from serving.engine import Engine
+from serving.members import kinds
 from serving.queries import BUNDLE, DISCOVERY, NEXT_BASKET, RECOMMEND, SEARCH, SIMILAR
 
 FUSION_FILE, REPORT_FILE, OUT_OF_FOLD_FILE = "fusion.json", "fit_report.json", "search_oof.json"
 JUDGEMENTS_FILE = "judgements.parquet"
 FEWEST_USERS = 20  # with fewer users to learn from the prior stays
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What an effort may cost: users per task over all cuts, folds, and candidates to learn from."""
-
-    users: int
-    folds: int
-    rows: int
-
-
-BUDGETS = {"fast": Budget(6_000, 3, 500_000), "full": Budget(20_000, 5, 1_500_000)}
 
 
 @dataclass(frozen=True)
@@ -48,7 +39,14 @@ class Inputs:
 
 
 def fuse(
-    prepared: Path, embeddings: Path, features: Path, members: list[Path], out: Path, effort: str, seed: int
+    prepared: Path,
+    embeddings: Path,
+    features: Path,
+    members: list[Path],
+    out: Path,
+    effort: str,
+    seed: int,
+    settings: str = "",
 ) -> None:
     """Learn every task's blend and write fusion.json, fit_report.json and, with judgements, search_oof.json.
 
@@ -60,12 +58,14 @@ def fuse(
         out: folder to write.
         effort: `fast` or `full`.
         seed: every random choice follows from it.
+        settings: see Settings.load; its section `fusion`.
     """
+    config = Settings.of_members(settings, kinds()).fill_fusion(EFFORTS[cast(Effort, effort)])
     started = time.perf_counter()
     inputs = Inputs(prepared, embeddings, features, tuple(members))
     shop = Prepared.load(prepared)
     serving = _engine(inputs, shop, shop.split.test, with_encoder=True)
-    tasks, reports = _recommend(inputs, shop, serving, BUDGETS[effort], seed)
+    tasks, reports = _recommend(inputs, shop, serving, config, seed)
     if _members(serving, SEARCH):
         tasks[SEARCH], reports[SEARCH] = _search(prepared / JUDGEMENTS_FILE, serving, out, seed)
     for scenario in (SIMILAR, BUNDLE):
@@ -78,32 +78,40 @@ def fuse(
 
 
 def _recommend(
-    inputs: Inputs, shop: Prepared, serving: Engine, budget: Budget, seed: int
+    inputs: Inputs, shop: Prepared, serving: Engine, config: FusionConfig, seed: int
 ) -> tuple[dict[str, TaskFusion], dict[str, Any]]:
     tasks, reports = {}, {}
     wanted = (DISCOVERY, NEXT_BASKET) if shop.split.repeats else (DISCOVERY,)
-    engines = {cut.name: _engine(inputs, shop, cut) for cut in shop.split.fits}
+    engines = fit_engines(inputs, shop)
     for task in wanted:
-        sets = _fit_sets(inputs, shop, engines, task, budget, seed)
+        sets = fit_sets(inputs, shop, engines, task, config, seed)
         if sum(len(fit) for fit in sets) < FEWEST_USERS:
             tasks[task], reports[task] = _prior(serving, RECOMMEND)
             continue
         families = {name: member.family for name, member in serving.members.items()}
-        options = Options(folds=budget.folds, max_rows=budget.rows, seed=seed)
+        options = Options(
+            folds=config.folds, max_rows=config.rows, seed=seed, shapes=config.shapes, only=config.methods
+        )
         tasks[task], reports[task] = fit_task(sets, families, options)
     return tasks, reports
 
 
-def _fit_sets(
-    inputs: Inputs, shop: Prepared, engines: dict[str, Engine], task: str, budget: Budget, seed: int
+def fit_engines(inputs: Inputs, shop: Prepared) -> dict[str, Engine]:
+    """By fit cut, an engine over its members."""
+    return {cut.name: _engine(inputs, shop, cut) for cut in shop.split.fits}
+
+
+def fit_sets(
+    inputs: Inputs, shop: Prepared, engines: dict[str, Engine], task: str, config: FusionConfig, seed: int
 ) -> list[FitSet]:
+    """What the engines recall for users of each fit cut, with what they took next."""
     sets = []
     for cut in shop.split.fits:
         engine = engines[cut.name]
         path = inputs.features / "states" / f"{cut.name}.parquet"
         if not _members(engine, RECOMMEND) or not path.exists():
             continue
-        asked = answers(shop, cut, path, engine).of_task(task).sample(budget.users // len(engines), seed)
+        asked = answers(shop, cut, path, engine).of_task(task).sample(config.users // len(engines), seed)
         if len(asked.users):
             sets.append(fit_set(engine, asked, task))
     return _with_common_members(sets)
@@ -112,13 +120,7 @@ def _fit_sets(
 def _with_common_members(sets: list[FitSet]) -> list[FitSet]:
     """Restrict the sets to the members that every cut has."""
     common = [name for name in sets[0].members if all(name in fit.members for fit in sets)] if sets else []
-    return [_restricted(fit, common) for fit in sets]
-
-
-def _restricted(fit: FitSet, names: list[str]) -> FitSet:
-    columns = np.array([fit.members.index(name) for name in names], dtype=np.intp)
-    scores = fit.scores if tuple(names) == fit.members else fit.scores[:, :, columns]
-    return FitSet(tuple(names), scores, fit.valid, fit.labels, fit.n_relevant, fit.groups)
+    return [fit.of(common) for fit in sets]
 
 
 def _search(path: Path, serving: Engine, out: Path, seed: int) -> tuple[TaskFusion, dict[str, Any]]:

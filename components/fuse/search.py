@@ -68,7 +68,7 @@ def judged_set(engine: Engine, judgements: pd.DataFrame) -> tuple[list[str], Fit
         pools.append(engine.score_items(_ask(engine, [query for query, _ in piece]), candidates))
         labels.append(grades)
     relevant = np.array([int((part[c.GRADE] > 0).sum()) for _, part in grouped], dtype=np.int64)
-    fit = join(pools, labels, relevant, np.arange(len(grouped), dtype=np.int64))
+    fit = join(pools, labels, relevant, np.arange(len(grouped), dtype=np.int64), None)
     return [query for query, _ in grouped], fit
 
 

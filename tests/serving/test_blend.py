@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from components.common.errors import ReleaseError
 from serving.blend import FEATURES, Blend, Fusion, TaskFusion, apply
-from serving.calibration import BORDA, RRF, VALUE, features
+from serving.calibration import BORDA, RRF, VALUE
+from serving.evidence import Evidence
 
 NAMES = ("als", "popularity", "text")
 
@@ -25,11 +26,11 @@ def blend(**changes: object) -> Blend:
     return Blend(**(given_ | changes))
 
 
-def some_features(n: int = 2, c: int = 5, seed: int = 0) -> np.ndarray:
+def some_evidence(n: int = 2, c: int = 5, seed: int = 0) -> Evidence:
     random = np.random.default_rng(seed)
     scores = random.normal(size=(n, c, len(NAMES))).astype(np.float32)
     scores[random.random(scores.shape) < 0.2] = np.nan
-    return features(scores, np.ones((n, c), bool))
+    return Evidence.without_context(NAMES, scores, np.ones((n, c), bool))
 
 
 @given(
@@ -37,10 +38,12 @@ def some_features(n: int = 2, c: int = 5, seed: int = 0) -> np.ndarray:
     st.integers(0, 1000),
 )
 def test_a_score_is_the_weighted_sum_and_its_explanation_sums_to_it(weights: np.ndarray, seed: int) -> None:
-    feats = some_features(seed=seed)
-    parts = apply(blend(weights=tuple(map(tuple, weights.tolist()))), feats)
-    assert parts.shape == feats.shape[:3]
-    np.testing.assert_allclose(parts, np.einsum("nckf,kf->nck", feats.astype(float), weights), atol=1e-4)
+    evidence = some_evidence(seed=seed)
+    feats = evidence.features
+    parts = apply(blend(weights=tuple(map(tuple, weights.tolist()))), evidence)
+    assert parts.shape == (*feats.shape[:2], 4)
+    assert not parts[..., 3].any()
+    np.testing.assert_allclose(parts[..., :3], np.einsum("nckf,kf->nck", feats.astype(float), weights), atol=1e-4)
     score = parts.sum(axis=2, dtype=np.float64)
     np.testing.assert_allclose(score, np.einsum("nckf,kf->nc", feats.astype(float), weights), atol=1e-4)
     for item in range(feats.shape[1]):
@@ -49,28 +52,31 @@ def test_a_score_is_the_weighted_sum_and_its_explanation_sums_to_it(weights: np.
 
 def test_a_member_that_did_not_score_an_item_pays_its_missing_term() -> None:
     scores = np.array([[[1.0, 2.0, np.nan], [0.0, 1.0, 3.0]]], dtype=np.float32)
-    parts = apply(blend(), features(scores, np.ones((1, 2), bool)))
+    parts = apply(blend(), Evidence.without_context(NAMES, scores, np.ones((1, 2), bool)))
     assert parts[0, 0, 2] == np.float32(-0.3)
     assert parts[0, 1, 2] == np.float32(0.1) + np.float32(0.05)
 
 
 @given(st.permutations(range(3)), st.integers(0, 100))
 def test_the_order_of_members_does_not_matter(order: list[int], seed: int) -> None:
-    feats, first = some_features(seed=seed), blend()
-    second = blend(members=tuple(NAMES[k] for k in order), weights=tuple(first.weights[k] for k in order))
-    np.testing.assert_array_equal(apply(first, feats)[:, :, order], apply(second, feats[:, :, order]))
+    evidence, first = some_evidence(seed=seed), blend()
     present = tuple(NAMES[k] for k in order)
-    np.testing.assert_array_equal(apply(first, feats[:, :, order], present), apply(second, feats[:, :, order]))
+    second = blend(members=present, weights=tuple(first.weights[k] for k in order))
+    turned = evidence.of(present)
+    np.testing.assert_array_equal(apply(first, evidence)[:, :, order], apply(second, turned)[:, :, :3])
+    np.testing.assert_array_equal(apply(first, turned), apply(second, turned))
 
 
-def test_one_absent_member_uses_the_weights_fitted_without_it() -> None:
-    fitted = (row(0.7), row(0.2), row())
-    found = blend(without={"text": fitted}).weights_of(("als", "popularity"))
-    assert found[:, VALUE] / found[:, VALUE].sum() == pytest.approx([7 / 9, 2 / 9])
+def test_one_absent_member_uses_the_blend_fitted_without_it() -> None:
+    fitted = Blend(kind="softmax", members=("als", "popularity"), weights=(row(0.7), row(0.2)))
+    whole, rest = blend(without={"text": fitted}), some_evidence().of(("popularity", "als"))
+    np.testing.assert_array_equal(apply(whole, rest), apply(fitted, rest))
+    assert whole.for_present(NAMES) is whole
 
 
 def test_two_absent_members_leave_the_rest_with_their_whole_weight() -> None:
-    found = blend(without={"text": (row(1.0), row(), row())}).weights_of(("popularity",))
+    fitted = Blend(kind="softmax", members=("als", "popularity"), weights=(row(0.7), row(0.2)))
+    found = blend(without={"text": fitted}).weights_of(("popularity",))
     assert found[0, VALUE] == pytest.approx(np.abs(blend().table).sum())
 
 
@@ -88,8 +94,9 @@ def test_an_unknown_member_weighs_nothing() -> None:
 
 
 def test_the_request_scales_a_member() -> None:
-    found = blend().weights_of(NAMES, {"als": 0.0, "text": 2.0})
-    np.testing.assert_array_equal(found, blend().table * np.array([[0.0], [1.0], [2.0]]))
+    evidence = some_evidence()
+    found = apply(blend(), evidence, {"als": 0.0, "text": 2.0})
+    np.testing.assert_array_equal(found, apply(blend(), evidence) * np.array([0, 1, 2, 1], np.float32))
 
 
 @pytest.mark.parametrize(
@@ -98,8 +105,8 @@ def test_the_request_scales_a_member() -> None:
         {"weights": (row(),)},
         {"weights": ((0.1,), (0.1,), (0.1,))},
         {"members": ("als", "als", "text")},
-        {"without": {"nobody": (row(), row(), row())}},
-        {"without": {"als": (row(),)}},
+        {"without": {"als": {"kind": "softmax", "members": ("als",), "weights": (row(),)}}},
+        {"without": {"als": {"kind": "softmax", "members": ("knn",), "weights": (row(),)}}},
         {"features": ("value",)},
         {"weights": (row(float("nan")), row(), row())},
         {"typo": 1},
@@ -111,7 +118,8 @@ def test_a_blend_that_does_not_fit_together_is_refused(changes: dict[str, object
 
 
 def test_json_both_ways(tmp_path: Path) -> None:
-    task = TaskFusion(chosen="softmax", methods={"softmax": blend(without={"als": (row(), row(1.0), row(0.5))})})
+    fitted = Blend(kind="softmax", members=("popularity", "text"), weights=(row(1.0), row(0.5)))
+    task = TaskFusion(chosen="softmax", methods={"softmax": blend(without={"als": fitted})})
     fusion = Fusion(tasks={"discovery": task})
     fusion.save(tmp_path / "fusion.json")
     assert Fusion.load(tmp_path / "fusion.json") == fusion

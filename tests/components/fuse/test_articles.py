@@ -15,6 +15,7 @@ from components.fuse.losses import ambiguity, fused_loss, mixed, mixture_of_loss
 from components.fuse.methods import single
 from serving.blend import Blend, apply
 from serving.calibration import FEATURES
+from serving.evidence import Evidence
 
 PAGE = Path(__file__).parents[3] / "docs" / "articles.md"
 
@@ -38,9 +39,11 @@ def test_first_article_through_the_serving_blend() -> None:
     rows = tuple((0.5, *(0.0,) * (len(FEATURES) - 1)) for _ in range(2))
     feats = np.zeros((1, 3, 2, len(FEATURES)), dtype=np.float32)
     feats[0, :, 0, 0], feats[0, :, 1, 0] = DEEP, CF
-    parts = apply(Blend(kind="article", members=("deep", "cf"), weights=rows), feats)
+    evidence = Evidence.without_context(("deep", "cf"), feats[..., 0], np.ones((1, 3), bool))
+    evidence.__dict__["features"] = feats  # the article's numbers are probabilities already: nothing to calibrate
+    parts = apply(Blend(kind="article", members=("deep", "cf"), weights=rows), evidence)
     assert parts.sum(axis=2)[0] == pytest.approx([0.65, 0.20, 0.15])
-    assert parts[0, 0] == pytest.approx([0.4, 0.25])
+    assert parts[0, 0, :2] == pytest.approx([0.4, 0.25])
 
 
 def test_first_article_accuracy_is_one_because_the_first_item_wins() -> None:
