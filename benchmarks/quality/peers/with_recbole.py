@@ -119,11 +119,11 @@ def _scores(network: Any, asked: dict[str, Longs], known: Longs, n_items: int) -
 
 
 def _bpr_space(_: Problem) -> Space:
-    return {"learning_rate": (0.001, 0.003, 0.01), "embedding_size": (64, 32, 128), "epochs": (20, 40)}
+    return {"learning_rate": (0.003, 0.001, 0.01), "embedding_size": (64, 32, 128), "epochs": (10, 20, 5)}
 
 
 def _lightgcn_space(_: Problem) -> Space:
-    return {"learning_rate": (0.005, 0.01), "layers": (2, 1, 3), "embedding_size": (64, 32), "epochs": (15,)}
+    return {"learning_rate": (0.01, 0.005), "layers": (2, 1, 3), "embedding_size": (64, 32), "epochs": (5,)}
 
 
 def _sasrec_space(_: Problem) -> Space:
