@@ -8,7 +8,12 @@ from components.common.image import PIPELINE_IMAGE
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
 def train_deep(
-    prepared: Input[Dataset], embeddings: Input[Model], effort: str, seed: int, members: Output[Model]
+    prepared: Input[Dataset],
+    embeddings: Input[Model],
+    effort: str,
+    seed: int,
+    members: Output[Model],
+    settings: str = "",
 ) -> None:
     """Train the deep member of every cut; see components.train_deep.run."""
     from pathlib import Path
@@ -18,4 +23,4 @@ def train_deep(
     with stage("train_deep"):
         from components.train_deep.run import train_deep
 
-        train_deep(Path(prepared.path), Path(embeddings.path), Path(members.path), effort, seed)
+        train_deep(Path(prepared.path), Path(embeddings.path), Path(members.path), effort, seed, settings)

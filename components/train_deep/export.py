@@ -29,7 +29,7 @@ def export(towers: Towers, known: Bools, config: DeepConfig, folder: Path) -> No
     """
     folder.mkdir(parents=True, exist_ok=True)
     vectors = np.where(known[:, None], towers.item_vectors(), np.float32(0))
-    bias = np.where(known, towers.item.bias.numpy(), np.float32(np.nan))
+    bias = np.where(known, towers.bias(), np.float32(np.nan))
     np.save(folder / VECTORS_FILE, vectors.astype(np.float32), allow_pickle=False)
     np.save(folder / BIAS_FILE, bias.astype(np.float32), allow_pickle=False)
     _export_tower(towers, folder / TOWER_FILE)
@@ -45,8 +45,8 @@ def export(towers: Towers, known: Bools, config: DeepConfig, folder: Path) -> No
 
 def _export_tower(towers: Towers, path: Path) -> None:
     d = towers.item.ids.shape[1]
-    towers.user([tf.zeros((1, 2, d)), tf.zeros((1, 2), tf.int32)])  # the exporter wants a model that has been called
+    towers.reader([tf.zeros((1, 2, d)), tf.zeros((1, 2), tf.int32)])  # the exporter wants a model that has been called
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # tf2onnx asks numpy for names it no longer has
-        towers.user.export(path, format="onnx", verbose=False)
+        towers.reader.export(path, format="onnx", verbose=False)
     path.write_bytes(canonical(onnx.load(str(path), load_external_data=False), USER_OUTPUT))

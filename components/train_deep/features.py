@@ -1,5 +1,6 @@
 """What the item tower knows of an item beside its id."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from components.common import columns as c
 from serving.arrays import Bools, Floats, Ints
 
 LEVELS = 4
+MOST_ATTRIBUTES = 16  # of an item; the rarest ones say most
 NONE = 0  # the token of what is absent or too rare to learn
 
 
@@ -19,18 +21,23 @@ class ItemFeatures:
     """Row i describes item i.
 
     dense: (n_items, k) float32, the text's principal components and the normalised price. categories:
-    (n_items, LEVELS) int32 tokens, root first, 0 = none. brands: (n_items,) int32 tokens. known: (n_items,) has any.
+    (n_items, LEVELS) int32 tokens, root first, 0 = none. brands: (n_items,) int32 tokens. attributes: (n_items,
+    MOST_ATTRIBUTES) int32 tokens, rarest first. known: (n_items,) has any.
     """
 
     dense: Floats
     categories: Ints
     brands: Ints
+    attributes: Ints
     known: Bools
 
     @property
-    def sizes(self) -> tuple[int, int]:
-        """Vocabulary sizes of categories and brands, the empty token included."""
-        return int(self.categories.max(initial=0)) + 1, int(self.brands.max(initial=0)) + 1
+    def sizes(self) -> tuple[int, int, int]:
+        """Vocabulary sizes of categories, brands and attributes, the empty token included."""
+        categories, brands, attributes = (
+            int(tokens.max(initial=0)) + 1 for tokens in (self.categories, self.brands, self.attributes)
+        )
+        return categories, brands, attributes
 
 
 def item_features(
@@ -49,10 +56,17 @@ def item_features(
     categories = _tokens(paths, trained, min_token_items, LEVELS)
     names = [[name] if name else [] for name in items[c.BRAND].astype(str)]
     brands = _tokens(names, trained, min_token_items, 1)[:, 0]
+    said = [_attributes(str(text)) for text in items[c.ATTRIBUTES]]
+    attributes = _tokens(_rarest(said), trained, min_token_items, MOST_ATTRIBUTES)
     price = items[c.PRICE_NORM].to_numpy(dtype=np.float32)[:, None]
     dense = np.hstack([components(text, trained, text_size), price]).astype(np.float32)
-    known = (categories != NONE).any(axis=1) | (brands != NONE) | (dense != 0).any(axis=1)
-    return ItemFeatures(dense, categories, brands, known)
+    known = (
+        (categories != NONE).any(axis=1)
+        | (brands != NONE)
+        | (attributes != NONE).any(axis=1)
+        | (dense != 0).any(axis=1)
+    )
+    return ItemFeatures(dense, categories, brands, attributes, known)
 
 
 def components(text: Floats, trained: Bools, size: int) -> Floats:
@@ -73,6 +87,23 @@ def components(text: Floats, trained: Bools, size: int) -> Floats:
 def _prefixes(path: str) -> list[str]:
     parts = [part for part in path.split(c.CATEGORY_SEPARATOR) if part]
     return [c.CATEGORY_SEPARATOR.join(parts[: level + 1]) for level in range(min(len(parts), LEVELS))]
+
+
+def _attributes(text: str) -> list[str]:
+    """`key=value` of every value in a JSON object; what is no object says nothing."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return []
+    if not isinstance(said, dict):
+        return []
+    values = ((key, value if isinstance(value, list) else [value]) for key, value in said.items())
+    return sorted({f"{key}={value}" for key, several in values for value in several if not isinstance(value, dict)})
+
+
+def _rarest(names: Sequence[Sequence[str]]) -> list[list[str]]:
+    counts = Counter(name for row in names for name in row)
+    return [sorted(row, key=lambda name: (counts[name], name))[:MOST_ATTRIBUTES] for row in names]
 
 
 def _tokens(names: Sequence[Sequence[str]], trained: Bools, minimum: int, width: int) -> Ints:

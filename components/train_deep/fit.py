@@ -4,16 +4,20 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from components.common.prepared import Cut, Prepared
-from components.train_deep.batches import Sampler
+from components.train_deep.batches import PositionSampler, Sampler, SequenceSampler
 from components.train_deep.config import DeepConfig
 from components.train_deep.features import ItemFeatures, item_features
-from components.train_deep.histories import Entries, Positions, borders, positions
+from components.train_deep.histories import NEVER, Entries, Positions, borders, positions
 from components.train_deep.initial import log_popularity, starting_ids
-from components.train_deep.model import ItemTower, user_tower
+from components.train_deep.model import ItemTower, Tasks, UserTower, serving_model
+from components.train_deep.optimise import Optimiser
 from components.train_deep.train import Report, Towers, ndcg, step_function
 from serving.arrays import Bools, Floats
+
+Gains = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -53,30 +57,84 @@ def material(prepared: Prepared, cut: Cut, entries: Entries, text: Floats, confi
     return Material(entries, learned, before, held, features, trained | features.known)
 
 
-def fit(material: Material, config: DeepConfig, report: Report) -> Towers:
-    """Train on the positions before the hold-out; the weights kept are those that ranked the hold-out best."""
+def fit(material: Material, config: DeepConfig, report: Report) -> tuple[Towers, DeepConfig]:
+    """The trained pair, of the best of the designs if there are several to try, and its settings.
+
+    Args:
+        material: what to learn from.
+        config: its `designs`, if any, are tried for `trial_steps` each, in order; only what beats the best so far on
+            the hold-out by more than chance replaces it.
+        report: called with steps done and steps in all.
+    """
+    trials = config.designs if len(config.designs) > 1 and len(material.held) else ()
+    short = config.model_copy(update={"max_steps": min(config.trial_steps, config.max_steps)})
+    step = short.steps(len(material.positions))
+    total = len(trials) * step + config.steps(len(material.positions))
+    best, values = config.designs[0] if config.designs else config.encoder, None
+    for number, encoder in enumerate(trials):
+
+        def advance(done: int, _: int, before: int = number * step) -> None:
+            report(before + done, total)
+
+        found = train(material, short.model_copy(update={"encoder": encoder}), advance)[1]
+        if values is None or is_gain(found - values):
+            best, values = encoder, found
+    chosen = config.model_copy(update={"encoder": best})
+    before = len(trials) * step
+    return train(material, chosen, lambda done, _: report(before + done, total))[0], chosen
+
+
+def train(material: Material, config: DeepConfig, report: Report) -> tuple[Towers, Gains]:
+    """Train on the positions before the hold-out; the weights kept are those that ranked the hold-out best.
+
+    Returns:
+        the towers, and NDCG@10 of every position held out.
+    """
     keras.utils.set_random_seed(config.seed)
-    ids = starting_ids(material.learned, material.n_items, config)
-    bias = log_popularity(material.learned, material.n_items)
-    towers = Towers(user_tower(config), ItemTower(material.features, ids, bias, config))
-    learn = step_function(towers, keras.optimizers.Adam(config.learning_rate))
-    sampler = Sampler(material.entries, material.positions, material.n_items, config)
-    best, kept, waited = _judge(towers, material, config), towers.weights(), 0
     total = config.steps(len(material.positions))
+    towers = untrained(material, config)
+    others = [variable for variable in towers.variables if variable is not towers.item.ids]
+    optimiser = Optimiser(towers.item.ids, others, config.learning_rate, total)
+    learn = step_function(towers, optimiser, config.passes == "sequences", config.other_weight)
+    sampler = sampler_for(material, config)
+    best, kept, waited = _judge(towers, material, config), towers.weights(), 0
     for done in range(1, total + 1):
         learn(*next(sampler).arrays())
         if done % config.look_every and done < total:
             continue
         report(done, total)
-        value = _judge(towers, material, config)
-        if value >= best:
-            best, kept, waited = value, towers.weights(), 0
+        values = _judge(towers, material, config)
+        if values.mean() >= best.mean():
+            best, kept, waited = values, towers.weights(), 0
         elif (waited := waited + 1) > config.patience:
             break
     towers.restore(kept)
     report(total, total)
-    return towers
+    return towers, best
 
 
-def _judge(towers: Towers, material: Material, config: DeepConfig) -> float:
-    return ndcg(towers, material.entries, material.held, config.length) if len(material.held) else 0.0
+def untrained(material: Material, config: DeepConfig) -> Towers:
+    """Towers at their start: item ids at factors, biases at popularity, and nothing else said."""
+    ids = starting_ids(material.learned, material.n_items, config)
+    item = ItemTower(material.features, ids, log_popularity(material.learned, material.n_items), config)
+    user = UserTower(config)
+    tasks = Tasks(1 + len(material.entries.kinds), material.n_items, config.embedding_size)
+    return Towers(user, item, tasks, serving_model(user, tasks, config))
+
+
+def sampler_for(material: Material, config: DeepConfig) -> Sampler:
+    """What draws the steps of training."""
+    if config.passes == "positions":
+        return PositionSampler(material.entries, material.positions, material.n_items, config)
+    entries = material.learned.firsts()
+    at, _ = positions(entries, True, np.full(len(entries.starts) - 1, NEVER, dtype=np.int32))
+    return SequenceSampler(entries, at, material.n_items, config)
+
+
+def is_gain(differences: Gains) -> bool:
+    """Is the mean of paired differences above 0 by more than its standard error."""
+    return bool(differences.mean() > differences.std() / max(len(differences), 1) ** 0.5)
+
+
+def _judge(towers: Towers, material: Material, config: DeepConfig) -> Gains:
+    return ndcg(towers, material.entries, material.held, config.length) if len(material.held) else np.zeros(1)

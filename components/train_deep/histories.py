@@ -20,7 +20,8 @@ class Entries:
     user, item, visit: (m,) int32. next_visit: (m,) the user's next visit with that item, NEVER if none. new: (m,)
     the user's first meeting with the item. target: (m,) at least one event of a kind that counts as success.
     wanted: (m,) the user has such an event with the item, at this visit or another: who looks first and buys later
-    met the item when looking. starts: (n_users + 1,) where each user's entries begin.
+    met the item when looking. others: (m, k) the visit holds an event of kind `kinds[k]` with the item, the kinds
+    being those that do not count as success. starts: (n_users + 1,) where each user's entries begin.
     """
 
     user: Ints
@@ -30,14 +31,18 @@ class Entries:
     new: Bools
     target: Bools
     wanted: Bools
+    others: Bools
     starts: Longs
+    kinds: tuple[str, ...] = ()
 
     @classmethod
     def from_events(cls, events: pd.DataFrame, target_events: tuple[str, ...], n_users: int) -> "Entries":
         """Fold *events* (user, item, visit, event) into entries."""
         keys = [c.USER, c.VISIT, c.ITEM]
-        marked = events[keys].assign(target=events[c.EVENT].isin(target_events).to_numpy())
-        table: pd.DataFrame = marked.groupby(keys, as_index=False, sort=True).agg({"target": "any"})
+        kinds = tuple(sorted(set(events[c.EVENT].unique()) - set(target_events)))
+        marks = {"target": events[c.EVENT].isin(target_events).to_numpy()}
+        marks |= {f"is {kind}": (events[c.EVENT] == kind).to_numpy() for kind in kinds}
+        table: pd.DataFrame = events[keys].assign(**marks).groupby(keys, as_index=False, sort=True).any()
         user, visit, item = (table[key].to_numpy(dtype=np.int32) for key in keys)
         order = np.lexsort((visit, item, user))
         same = (np.diff(user[order]) == 0) & (np.diff(item[order]) == 0)
@@ -47,24 +52,35 @@ class Entries:
         new[order[1:][same]] = False
         starts = np.searchsorted(user, np.arange(n_users + 1)).astype(np.int64)
         wanted = table.groupby([c.USER, c.ITEM])["target"].transform("any").to_numpy(dtype=bool)
-        return cls(user, item, visit, next_visit, new, table["target"].to_numpy(dtype=bool), wanted, starts)
+        others = table[[f"is {kind}" for kind in kinds]].to_numpy(dtype=bool)
+        return cls(
+            user, item, visit, next_visit, new, table["target"].to_numpy(dtype=bool), wanted, others, starts, kinds
+        )
 
     def __len__(self) -> int:
         return len(self.user)
 
     def before(self, borders: Ints) -> "Entries":
         """The entries of visits before each user's border (n_users,)."""
-        kept = self.visit < borders[self.user]
+        return self._kept(self.visit < borders[self.user])
+
+    def firsts(self) -> "Entries":
+        """The first meetings alone."""
+        return self._kept(self.new)
+
+    def _kept(self, kept: Bools) -> "Entries":
         starts = np.concatenate([[0], np.cumsum(kept)])[self.starts].astype(np.int64)
         user, item, visit, later = (x[kept] for x in (self.user, self.item, self.visit, self.next_visit))
-        return Entries(user, item, visit, later, self.new[kept], self.target[kept], self.wanted[kept], starts)
+        new, target, wanted, others = (x[kept] for x in (self.new, self.target, self.wanted, self.others))
+        return Entries(user, item, visit, later, new, target, wanted, others, starts, self.kinds)
 
 
 @dataclass(frozen=True)
 class Positions:
     """Moments to learn from: just before visit `visit` of user `user`.
 
-    first: (p,) row of that visit's first entry; the targets of position i are targets[indptr[i]:indptr[i+1]].
+    first: (p,) row of that visit's first entry; the targets of position i are targets[indptr[i]:indptr[i+1]],
+    each wanted in one way: tasks, 0 = success, 1 + k = an event of the entries' `kinds[k]`.
     """
 
     user: Ints
@@ -72,6 +88,7 @@ class Positions:
     first: Longs
     indptr: Longs
     targets: Ints
+    tasks: Ints
 
     def __len__(self) -> int:
         return len(self.user)
@@ -81,7 +98,9 @@ class Positions:
         sizes = np.diff(self.indptr)[rows]
         indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         entries = np.repeat(self.indptr[:-1][rows] - indptr[:-1], sizes) + np.arange(indptr[-1])
-        return Positions(self.user[rows], self.visit[rows], self.first[rows], indptr, self.targets[entries])
+        return Positions(
+            self.user[rows], self.visit[rows], self.first[rows], indptr, self.targets[entries], self.tasks[entries]
+        )
 
 
 def positions(entries: Entries, only_new: bool, borders: Ints) -> tuple[Positions, Positions]:
@@ -89,7 +108,7 @@ def positions(entries: Entries, only_new: bool, borders: Ints) -> tuple[Position
 
     Args:
         entries: the training entries.
-        only_new: targets are items the user meets for the first time and wants, then or later.
+        only_new: targets are items the user meets for the first time; success is to want them, then or later.
         borders: (n_users,) the visit from which on all that a user met is held out; NEVER holds out nothing.
 
     Returns:
@@ -104,16 +123,18 @@ def positions(entries: Entries, only_new: bool, borders: Ints) -> tuple[Position
     at_border = np.full(len(borders), len(entries), dtype=np.int64)
     np.minimum.at(at_border, entries.user[held], first[held])
     first = np.where(held, at_border[entries.user], first)
-    goal = entries.new & entries.wanted if only_new else entries.target
-    chosen = goal & (first > entries.starts[entries.user])
-    rows = np.flatnonzero(chosen & ~held), np.flatnonzero(chosen & held)
-    return _grouped(entries, first, rows[0]), _grouped(entries, first, rows[1])
+    success = entries.new & entries.wanted if only_new else entries.target
+    others = entries.others & entries.new[:, None] if only_new else entries.others
+    goals = np.column_stack([success, others]) & (first > entries.starts[entries.user])[:, None]
+    return _grouped(entries, first, goals & ~held[:, None]), _grouped(entries, first, goals[:, :1] & held[:, None])
 
 
-def _grouped(entries: Entries, first: Longs, rows: Longs) -> Positions:
+def _grouped(entries: Entries, first: Longs, goals: Bools) -> Positions:
+    rows, tasks = np.nonzero(goals)
     begin, counts = np.unique(first[rows], return_counts=True)
     indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Positions(entries.user[begin], entries.visit[begin], begin.astype(np.int64), indptr, entries.item[rows])
+    of = entries.user[begin], entries.visit[begin], begin.astype(np.int64)
+    return Positions(*of, indptr, entries.item[rows], tasks.astype(np.int32))
 
 
 def borders(entries: Entries, events: pd.DataFrame, since: int | None, share: float, most: int, seed: int) -> Ints:

@@ -37,7 +37,7 @@ def starting_ids(entries: Entries, n_items: int, config: DeepConfig) -> Floats:
         return vectors
     unit = lengths[lengths > 0].mean()
     shrink = np.minimum(1, LONGEST * unit / np.maximum(lengths, 1e-9)) / unit
-    return np.asarray(vectors * shrink[:, None], dtype=np.float32)
+    return np.asarray(config.start_length * vectors * shrink[:, None], dtype=np.float32)
 
 
 def in_baskets(entries: Entries) -> bool:

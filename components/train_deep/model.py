@@ -3,72 +3,66 @@
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
+from components.train_deep.attention import AgeWeights, spans
 from components.train_deep.config import DeepConfig
 from components.train_deep.features import LEVELS, ItemFeatures
+from components.train_deep.readers import READERS
 from serving.arrays import Floats
 
-
-@keras.saving.register_keras_serializable("cuvee")
-class AgePooling(keras.layers.Layer):  # type: ignore[misc]
-    """Means of the history, one per head, weighted by a softmax over content (query · key) and age."""
-
-    def __init__(self, heads: int, max_age: int, decay: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.heads, self.max_age, self.decay = heads, max_age, decay
-
-    def build(self, _: Any) -> None:
-        """Start every head at a geometric forgetting of its own."""
-        ages = np.arange(self.max_age + 1, dtype=np.float32)[:, None]
-        rates = self.decay * 2.0 ** -np.arange(self.heads, dtype=np.float32)
-        self.by_age = self.add_weight(
-            shape=(self.max_age + 1, self.heads), initializer=lambda *_, **__: ops.array(-ages * rates), name="by_age"
-        )
-        self.built = True
-
-    def call(self, values: Any, ages: Any, content: Any) -> Any:
-        """values (n, l, d), ages (n, l), content (n, l, heads) -> (n, heads, d)."""
-        logits = content + ops.take(self.by_age, ops.clip(ages, 0, self.max_age), axis=0)
-        logits = ops.where(ops.expand_dims(ages >= 0, -1), logits, -1e9)
-        weights = ops.softmax(logits, axis=1)
-        return ops.matmul(ops.transpose(weights, (0, 2, 1)), values)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments to build it again."""
-        return {**super().get_config(), "heads": self.heads, "max_age": self.max_age, "decay": self.decay}
+SUCCESS = 0  # the task that is served
 
 
-def user_tower(config: DeepConfig) -> keras.Model:
-    """history (n, l, d) float32, ages (n, l) int32 with -1 for padding -> user vectors (n, d).
+class UserTower(keras.layers.Layer):  # type: ignore[misc]
+    """A user's vector from the history: its age-weighted mean, and what a design adds to it, which starts at zero."""
 
-    It starts as the age-weighted mean of the history; what the encoder adds starts at zero.
-    """
-    d = config.embedding_size
-    history = keras.Input((None, d), name="history")
+    def __init__(self, config: DeepConfig) -> None:
+        super().__init__(name="user_tower")
+        d = config.embedding_size
+        self.recent = AgeWeights(1, config.max_age, config.forgetting, name="recent")
+        self.reader = READERS[config.encoder](config) if config.encoder in READERS else None
+        self.dropout = keras.layers.Dropout(config.dropout, seed=config.seed)
+        self.hidden = keras.layers.Dense(2 * d, activation="swish", name="hidden")
+        self.more = keras.layers.Dense(d, kernel_initializer="zeros", name="more")
+
+    def call(self, history: Any, ages: Any, every: bool = False) -> Any:
+        """history (n, l, d), ages (n, l) -> (n, l, d) read at every entry, or (n, 1, d) at the last."""
+        between = spans(ages, every)
+        recent = ops.matmul(self.recent(between)[:, 0], history)
+        seen = {"history": history, "ages": ages, "spans": between, "recent": recent}
+        read = [recent] if self.reader is None else [recent, self.reader(seen)]
+        return recent + self.more(self.hidden(self.dropout(ops.concatenate(read, axis=-1))))
+
+
+class Tasks(keras.layers.Layer):  # type: ignore[misc]
+    """One head per kind of event: what it adds to the shared user vector and item biases; nothing where one is all."""
+
+    def __init__(self, count: int, n_items: int, size: int) -> None:
+        super().__init__(name="tasks")
+        self.count = count
+        if count > 1:
+            self.kernels = self.add_weight(shape=(count, size, size), initializer="zeros", name="kernels")
+            self.biases = self.add_weight(shape=(count, n_items), initializer="zeros", name="biases")
+
+    def users(self, shared: Any, task: int) -> Any:
+        """(n, d) user vectors for *task*."""
+        return shared if self.count == 1 else shared + ops.matmul(shared, self.kernels[task])
+
+    def bias_of(self, items: Any, task: int) -> Any:
+        """What *task* adds to the biases of *items* (m,)."""
+        return 0.0 if self.count == 1 else ops.take(self.biases[task], items, axis=0)
+
+    def call(self, shared: Any) -> Any:
+        """User vectors for the task of success."""
+        return self.users(shared, SUCCESS)
+
+
+def serving_model(tower: UserTower, tasks: Tasks, config: DeepConfig) -> keras.Model:
+    """history (n, l, d) float32, ages (n, l) int32 with -1 for padding -> user vectors (n, d)."""
+    history = keras.Input((None, config.embedding_size), name="history")
     ages = keras.Input((None,), dtype="int32", name="ages")
-    zeros = ops.zeros_like(history[:, :, :1])
-    recent = AgePooling(1, config.max_age, config.forgetting, name="recent")(history, ages, zeros)[:, 0]
-    if config.encoder == "gru":
-        read = keras.layers.GRU(d, name="read")(history, mask=ages >= 0)
-    else:
-        read = _attention(config, history, ages, recent)
-    joined = keras.layers.Concatenate()([recent, read])
-    joined = keras.layers.Dropout(config.dropout)(joined)
-    hidden = keras.layers.Dense(2 * d, activation="swish", name="hidden")(joined)
-    more = keras.layers.Dense(d, kernel_initializer="zeros", name="more")(hidden)
-    return keras.Model([history, ages], recent + more, name="user")
-
-
-def _attention(config: DeepConfig, history: Any, ages: Any, recent: Any) -> Any:
-    size = config.embedding_size // config.heads
-    query = keras.layers.Dense(config.heads * size, name="query")(recent)
-    key = keras.layers.Dense(config.heads * size, name="key")(history)
-    of_head = np.kron(np.eye(config.heads), np.ones((size, 1))).astype(np.float32) / size**0.5
-    content = ops.matmul(ops.expand_dims(query, 1) * key, of_head)
-    pooled = AgePooling(config.heads, config.max_age, 3 * config.forgetting, name="pooled")(history, ages, content)
-    return keras.layers.Flatten()(pooled)
+    return keras.Model([history, ages], tasks(tower(history, ages)[:, 0]), name="user")
 
 
 class ItemTower(keras.layers.Layer):  # type: ignore[misc]
@@ -78,10 +72,10 @@ class ItemTower(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(name="item")
         self.dense = ops.array(features.dense)
         self.categories, self.brands = ops.array(features.categories), ops.array(features.brands)
-        self.levels = ops.cast(self.categories > 0, "float32")
+        self.attributes = ops.array(features.attributes)
         self.id_dropout = config.id_dropout
         n_items, d = ids.shape
-        n_categories, n_brands = features.sizes
+        n_categories, n_brands, n_attributes = features.sizes
         width = config.feature_size
         self.ids = self.add_weight(shape=(n_items, d), initializer=lambda *_, **__: ops.array(ids), name="ids")
         self.bias = self.add_weight(shape=(n_items,), initializer=lambda *_, **__: ops.array(bias), name="bias")
@@ -89,6 +83,7 @@ class ItemTower(keras.layers.Layer):  # type: ignore[misc]
         small = keras.initializers.RandomNormal(stddev=0.02, seed=config.seed)
         self.category = self.add_weight(shape=(n_categories, width), initializer=start, name="category")
         self.brand = self.add_weight(shape=(n_brands, width), initializer=start, name="brand")
+        self.attribute = self.add_weight(shape=(n_attributes, width), initializer=start, name="attribute")
         self.network = keras.Sequential(
             [
                 keras.layers.Dropout(config.dropout, seed=config.seed),
@@ -96,7 +91,7 @@ class ItemTower(keras.layers.Layer):  # type: ignore[misc]
                 keras.layers.Dense(d, kernel_initializer=small),
             ]
         )
-        self.network.build((None, features.dense.shape[1] + 2 * width))
+        self.network.build((None, features.dense.shape[1] + 3 * width))
         self.noise = keras.random.SeedGenerator(config.seed)
 
     def call(self, rows: Any, training: bool = False) -> Any:
@@ -108,9 +103,15 @@ class ItemTower(keras.layers.Layer):  # type: ignore[misc]
         return ids + self.network(self.describe(rows), training=training)
 
     def describe(self, rows: Any) -> Any:
-        """(m, k) features of the items *rows*: text, price, mean of the category's levels, brand."""
-        levels = ops.expand_dims(ops.take(self.levels, rows, axis=0), -1)
-        category = ops.take(self.category, ops.take(self.categories, rows, axis=0), axis=0) * levels
-        mean = ops.sum(category, axis=1) / float(LEVELS)
+        """(m, k) features of the items *rows*: text, price, category's levels, brand, attributes."""
+        levels = _sum(self.category, ops.take(self.categories, rows, axis=0)) / float(LEVELS)
         brand = ops.take(self.brand, ops.take(self.brands, rows, axis=0), axis=0)
-        return ops.concatenate([ops.take(self.dense, rows, axis=0), mean, brand], axis=1)
+        tokens = ops.take(self.attributes, rows, axis=0)
+        count = ops.sum(ops.cast(tokens > 0, "float32"), axis=1, keepdims=True)
+        attributes = _sum(self.attribute, tokens) / ops.sqrt(ops.maximum(count, 1.0))
+        return ops.concatenate([ops.take(self.dense, rows, axis=0), levels, brand, attributes], axis=1)
+
+
+def _sum(table: Any, tokens: Any) -> Any:
+    present = ops.expand_dims(ops.cast(tokens > 0, "float32"), -1)
+    return ops.sum(ops.take(table, tokens, axis=0) * present, axis=1)

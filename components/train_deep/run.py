@@ -7,21 +7,23 @@ import numpy as np
 
 from components.common.config import Effort
 from components.common.prepared import Cut, Prepared
+from components.common.settings import Settings
 from components.common.stage import progress
-from components.train_deep.config import config_for
+from components.train_deep.config import DeepConfig, config_for
 from components.train_deep.export import export
 from components.train_deep.fit import fit, material
 from components.train_deep.histories import Entries
 from components.train_deep.initial import in_baskets
 from components.train_deep.train import Report
 from serving.arrays import Floats
+from serving.members import kinds
 from serving.members.sequence import KIND
 
 TEXT_FILE = "text.npy"
 STAGE = "train_deep"
 
 
-def train_deep(prepared: Path, embeddings: Path, out: Path, effort: str, seed: int) -> None:
+def train_deep(prepared: Path, embeddings: Path, out: Path, effort: str, seed: int, settings: str = "") -> None:
     """Write out/<cut.members>/sequence/ for every training of the split; nothing where a cut has no events.
 
     Args:
@@ -30,26 +32,36 @@ def train_deep(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
         out: folder of members, made if absent.
         effort: "fast" or "full".
         seed: of every random choice.
+        settings: see Settings.load; the member's numbers, or that it is left out.
     """
+    told = Settings.of_members(settings, kinds())
     out.mkdir(parents=True, exist_ok=True)
     shop = Prepared.load(prepared)
     text = text_embedding(embeddings, len(shop.items))
-    trainings = shop.split.trainings
+    trainings = shop.split.trainings if told.wants(KIND) else ()
     for number, cut in enumerate(trainings):
 
         def report(done: int, total: int, before: int = number) -> None:
             progress(STAGE, before * total + done, len(trainings) * total)
 
-        train_cut(shop, cut, text, cast(Effort, effort), seed, out / cut.members / KIND, report)
+        train_cut(shop, cut, text, cast(Effort, effort), seed, out / cut.members / KIND, report, told)
 
 
-def train_cut(shop: Prepared, cut: Cut, text: Floats, effort: Effort, seed: int, folder: Path, report: Report) -> None:
+def train_cut(
+    shop: Prepared, cut: Cut, text: Floats, effort: Effort, seed: int, folder: Path, report: Report, told: Settings
+) -> None:
     """Train on one cut and write the member's folder, unless the cut has nothing to learn from."""
     entries = Entries.from_events(shop.train(cut), shop.split.target_events, len(shop.users))
-    config = config_for(effort, seed, in_baskets(entries))
+    config = told.fill(KIND, begun(shop, entries, effort, seed))
     learned = material(shop, cut, entries, text, config)
     if len(learned.positions):
-        export(fit(learned, config, report), learned.known, config, folder)
+        towers, chosen = fit(learned, config, report)
+        export(towers, learned.known, chosen, folder)
+
+
+def begun(shop: Prepared, entries: Entries, effort: Effort, seed: int) -> DeepConfig:
+    """The settings of a shop that nobody told otherwise."""
+    return config_for(effort, seed, in_baskets(entries), shop.shop.task == "discovery", len(shop.items))
 
 
 def text_embedding(folder: Path, n_items: int) -> Floats:

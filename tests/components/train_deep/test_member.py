@@ -15,7 +15,7 @@ from components.common import columns as c
 from components.common.prepared import Cut, Prepared
 from components.train_deep.config import DeepConfig
 from components.train_deep.export import export
-from components.train_deep.fit import Material, fit, material
+from components.train_deep.fit import Material, fit, is_gain, material
 from components.train_deep.histories import Entries
 from components.train_deep.train import Towers
 from serving.arrays import Floats, Ints
@@ -26,7 +26,7 @@ from serving.states import UserStates
 
 SMALL = {
     "embedding_size": 16, "length": 4, "batch_size": 32, "max_steps": 120, "epochs": 100, "look_every": 60,
-    "text_size": 4, "feature_size": 8, "learning_rate": 0.005, "hold_out_share": 0.1,
+    "text_size": 4, "feature_size": 8, "learning_rate": 0.005, "start_length": 1.0, "hold_out_share": 0.1,
 }  # fmt: skip
 
 
@@ -38,15 +38,17 @@ def learned(prepared: Prepared, cut: Cut, config: DeepConfig) -> tuple[Towers, M
     entries = Entries.from_events(prepared.train(cut), prepared.split.target_events, len(prepared.users))
     text = np.zeros((len(prepared.items), 4), dtype=np.float32)
     found = material(prepared, cut, entries, text, config)
-    return fit(found, config, silent), found
+    return fit(found, config, silent)[0], found
 
 
 @cache
-def trained(protocol: str, cut_name: str, seed: int, encoder: str = "attention") -> tuple[Towers, Material, Path]:
+def trained(
+    protocol: str, cut_name: str, seed: int, encoder: str = "mlp", passes: str = "sequences"
+) -> tuple[Towers, Material, Path]:
     """Train once per test process."""
     prepared = planted_shop(protocol=protocol)
     cut = next(cut for cut in prepared.split.cuts if cut.name == cut_name)
-    config = DeepConfig.parse({**SMALL, "seed": seed, "encoder": encoder}, "test")
+    config = DeepConfig.parse({**SMALL, "seed": seed, "encoder": encoder, "passes": passes}, "test")
     towers, found = learned(prepared, cut, config)
     folder = Path(tempfile.mkdtemp()) / "sequence"
     export(towers, found.known, config, folder)
@@ -94,12 +96,20 @@ def loaded(prepared: Prepared, cut: Cut | None = None) -> tuple[Sequence, UserSt
 
 
 @pytest.mark.parametrize(
-    ("encoder", "protocol"), [("attention", "temporal"), ("attention", "leave-one-out"), ("gru", "temporal")]
+    ("encoder", "protocol", "passes"),
+    [
+        ("attention", "temporal", "sequences"),
+        ("attention", "leave-one-out", "sequences"),
+        ("transformer", "leave-one-out", "positions"),
+        ("cnn", "leave-one-out", "sequences"),
+        ("gru", "temporal", "positions"),
+        ("lstm", "temporal", "sequences"),
+    ],
 )
-def test_exported_equals_trained(encoder: str, protocol: str) -> None:
+def test_exported_equals_trained(encoder: str, protocol: str, passes: str) -> None:
     prepared = planted_shop(protocol=protocol)
     cut = prepared.split.test
-    towers, _, folder = trained(protocol, cut.name, 7, encoder)
+    towers, _, folder = trained(protocol, cut.name, 7, encoder, passes)
     states = planted_states(prepared, cut, range(48))
     member = Sequence.load(folder, Catalogue(prepared.items))
     served = member.score_all(Queries(RECOMMEND, states))
@@ -109,8 +119,8 @@ def test_exported_equals_trained(encoder: str, protocol: str) -> None:
 def keras_scores(towers: Towers, items: Ints, ages: Ints) -> Floats:
     vectors = towers.item_vectors()
     history = np.where((items >= 0)[..., None], vectors[items], np.float32(0))
-    users = np.asarray(towers.user([tf.constant(history), tf.constant(ages)]))
-    return np.asarray(users @ vectors.T + np.asarray(towers.item.bias), dtype=np.float32)
+    users = np.asarray(towers.reader([tf.constant(history), tf.constant(ages)]))
+    return np.asarray(users @ vectors.T + towers.bias(), dtype=np.float32)
 
 
 def test_a_cold_item_without_features_is_not_scored() -> None:
@@ -122,6 +132,24 @@ def test_a_cold_item_without_features_is_not_scored() -> None:
     entries = Entries.from_events(prepared.train(cut), prepared.split.target_events, len(prepared.users))
     found = material(prepared, cut, entries, np.zeros((len(bare), 1), np.float32), DeepConfig())
     assert found.known.tolist() == [True] * COLD + [False]
+
+
+def test_of_designs_the_first_stays_unless_another_beats_it_by_more_than_chance() -> None:
+    differences = np.tile([0.0, 0.0, 0.1], 100)
+    assert is_gain(differences)
+    assert not is_gain(-differences)
+    assert not is_gain(np.zeros(100))
+    prepared = planted_shop(protocol="leave-one-out")
+    cut = prepared.split.test
+    config = DeepConfig.parse({**SMALL, "designs": ("lstm", "mlp"), "trial_steps": 10, "max_steps": 20}, "test")
+    entries = Entries.from_events(prepared.train(cut), prepared.split.target_events, len(prepared.users))
+    found = material(prepared, cut, entries, np.zeros((len(prepared.items), 1), np.float32), config)
+    told: list[tuple[int, int]] = []
+    towers, chosen = fit(found, config, lambda done, total: told.append((done, total)))
+    assert chosen.encoder in ("lstm", "mlp")
+    assert (towers.user.reader is None) == (chosen.encoder == "mlp")
+    assert told == sorted(told)
+    assert {total for _, total in told} == {40}
 
 
 def test_the_hold_out_is_never_the_target() -> None:

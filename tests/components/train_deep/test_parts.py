@@ -10,7 +10,7 @@ from member_contract import COLD, GROUPS, planted_items, planted_shop
 from components.common import columns as c
 from components.common.files import read_json
 from components.common.prepared import Cut, Prepared
-from components.train_deep.batches import Sampler
+from components.train_deep.batches import PositionSampler, Sampler, SequenceSampler, Step, windows_of
 from components.train_deep.config import DeepConfig, config_for
 from components.train_deep.features import components, item_features
 from components.train_deep.histories import NEVER, Entries, positions
@@ -32,7 +32,7 @@ def test_category_levels_share_their_prefixes() -> None:
     assert len(set(roots.tolist())) == 1
     assert [len(set(leaves[group::GROUPS].tolist())) for group in range(GROUPS)] == [1, 1, 1]
     assert len(set(leaves.tolist())) == GROUPS
-    assert features.sizes == (1 + 1 + GROUPS, 1 + GROUPS)
+    assert features.sizes == (1 + 1 + GROUPS, 1 + GROUPS, 1)
     assert features.dense.shape == (COLD + 1, 1)  # no text: the price alone
 
 
@@ -42,6 +42,17 @@ def test_rare_and_untrained_categories_have_no_token() -> None:
     features = item_features(items, np.zeros((COLD + 1, 3), np.float32), WARM, 8, 2)
     assert (features.categories[:-2, 0] > 0).all()
     assert not features.categories[-2:].any()
+
+
+def test_attributes_are_keys_with_values_the_rarest_first() -> None:
+    items = planted_items()
+    said = ['{"colour": "red", "tags": ["new", "light"]}', '{"colour": "red", "tags": ["new"]}', "no JSON", "[1]"]
+    items[c.ATTRIBUTES] = [*said, *(['{"colour": "red"}'] * (COLD - 3))]
+    features = item_features(items, np.zeros((COLD + 1, 3), np.float32), WARM, 8, 2)
+    red, new = 1, 2  # tags=light describes one item alone: nothing is learned of it
+    assert features.attributes[:2, :3].tolist() == [[0, new, red], [new, red, 0]]
+    assert not features.attributes[2:4].any()
+    assert features.sizes[2] == 3
 
 
 def test_components_have_unit_variance_and_keep_zero_rows() -> None:
@@ -75,11 +86,11 @@ def test_starting_ids_point_the_same_way_within_a_group(baskets: bool) -> None:
     assert not ids[COLD].any()
 
 
-def sampler(**settings: int) -> Sampler:
+def sampler(kind: type[Sampler] = PositionSampler, **settings: int) -> Sampler:
     shop = planted_shop()
-    entries = entries_of(shop)
+    entries = entries_of(shop).firsts()
     at, _ = positions(entries, True, np.full(len(shop.users), NEVER, dtype=np.int32))
-    return Sampler(entries, at, COLD + 1, DeepConfig.parse({"batch_size": 16, "length": 3, **settings}, "test"))
+    return kind(entries, at, COLD + 1, DeepConfig.parse({"batch_size": 16, "length": 3, **settings}, "test"))
 
 
 def test_a_step_names_its_items_choices_and_targets() -> None:
@@ -95,6 +106,36 @@ def test_a_step_names_its_items_choices_and_targets() -> None:
         assert chosen[choice] in history[row]
     assert (step.log_q <= 0).all()
     assert COLD not in chosen
+
+
+def test_one_pass_learns_every_position_once_from_the_same_history() -> None:
+    by_sequence, by_position = sampler(SequenceSampler, length=4), sampler(PositionSampler, length=4)
+    found = sorted(pair for batch in by_sequence._pass() for pair in read_in(by_sequence.step(batch)))
+    expected = sorted(pair for batch in by_position._pass() for pair in read_in(by_position.step(batch)))
+    assert found == expected
+
+
+def read_in(step: Step) -> list[tuple[tuple[int, ...], int]]:
+    """What each position of a step has before it and what it should find."""
+    width = step.history.shape[1] if len(step.reads) > len(step.history) else 1
+    items = np.where(step.history >= 0, step.rows[step.history], -1)
+    pairs = []
+    for read, target in zip(step.reads, step.targets[:, 0], strict=True):
+        row = items[read // width] if width > 1 else items[read]
+        before = row[: read % width + 1] if width > 1 else row
+        pairs.append((tuple(before[before >= 0].tolist()), int(step.rows[step.choices][target])))
+    return pairs
+
+
+def test_long_histories_are_cut_so_that_half_a_window_precedes_each_position() -> None:
+    visits = np.arange(25)
+    frame = pd.DataFrame({c.USER: 0, c.VISIT: visits, c.ITEM: visits}).astype("int32").assign(event="purchase")
+    entries = Entries.from_events(frame, ("purchase",), 1)
+    at, _ = positions(entries, True, np.full(1, NEVER, dtype=np.int32))
+    windows = windows_of(entries, at, 10)
+    assert windows.start.tolist() == [0, 5, 10, 15]
+    assert windows.width.tolist() == [10, 10, 10, 9]  # the last entry is a target alone
+    assert windows.positions.tolist() == [10, 5, 5, 4]
 
 
 def test_all_items_as_choices_need_no_correction() -> None:
@@ -115,16 +156,25 @@ def test_users_count_alike_where_balanced() -> None:
     draws = sampler(user_balance=1)
     draws.positions = draws.positions.take(np.array([0, 1, 2, 3, 4]))  # four of user 0, one of user 1
     assert draws.positions.user.tolist() == [0, 0, 0, 0, 1]
-    drawn = np.concatenate([draws._pass() for _ in range(2000)])
+    drawn = np.concatenate([rows for _ in range(2000) for rows in draws._pass()])
     assert (drawn == 4).mean() == pytest.approx(0.5, abs=0.03)
 
 
 def test_every_effort_has_its_settings() -> None:
     for effort in ("fast", "full"):
-        order, baskets = (config_for(effort, 3, value) for value in (False, True))
+        order, baskets = (config_for(effort, 3, value, True, 1000) for value in (False, True))
         assert order.seed == baskets.seed == 3
         assert baskets.length > order.length
-    assert config_for("full", 0, False).max_steps > config_for("fast", 0, False).max_steps
+        assert order.passes == "sequences"
+        assert config_for(effort, 3, False, False, 1000).passes == "positions"
+    full, fast = (config_for(effort, 0, False, True, 1000) for effort in ("full", "fast"))
+    assert full.max_steps > fast.max_steps
+    assert full.designs[0] == fast.encoder
+
+
+def test_vectors_shorten_as_the_catalogue_grows() -> None:
+    sizes = [config_for("full", 0, False, True, n_items).embedding_size for n_items in (10_000, 100_000, 10_000_000)]
+    assert sizes == [512, 128, 64]
 
 
 def test_absent_text_is_zeros(tmp_path: Path) -> None:
