@@ -29,7 +29,7 @@ class Options:
 
     folds: of the cross-fit. max_rows: candidates to learn from at most. prior: a fixed blend to compete.
     seeds: ensembles of trees that serve; one of them stands trial, and for an absent member. shapes: of the trees, by
-    method. only: methods that may be fitted; empty: all.
+    method. only: methods that may be fitted; empty: all. absences: fit the chosen blend without each member, too.
     """
 
     folds: int = 3
@@ -39,6 +39,7 @@ class Options:
     seeds: int = 3
     shapes: Mapping[str, Shape] = field(default_factory=lambda: SHAPES)
     only: tuple[str, ...] = ()
+    absences: bool = True
 
     def methods(
         self, members: tuple[str, ...], pair: tuple[str, str] | None, seeds: int, moments: bool
@@ -82,7 +83,8 @@ def fit_task(
     judged = _cross_fit(sets, folds, lists, on_trial, fixed, options)
     chosen = choose(judged, alone, len(lists))
     blends = fixed | {name: method(lists) for name, method in known.items()}
-    blends[chosen] = _with_absences(blends[chosen], lists, ranked, families, options)
+    if options.absences:
+        blends[chosen] = _with_absences(blends[chosen], lists, ranked, families, options)
     report = _report(judged | alone, chosen, blends, lists, sets) | {"seconds": round(time.perf_counter() - started, 3)}
     return TaskFusion(chosen=chosen, methods=blends), report
 
