@@ -1,71 +1,82 @@
-"""The part of a list that decides: its best candidates, what is relevant, and a sample that stands for the rest."""
+"""The part of a list that decides: its best candidates by the static blend.
+
+A loss over all candidates is mostly about those that nobody will see. Weights learned on the heads alone, of the lists
+that hold something relevant there, order the top better.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from components.fuse.lists import Lists
-from serving.arrays import Bools, Floats
+from components.fuse.lists import USED, Lists, table
+from components.fuse.softmax import Listwise, fit_free
+from serving.arrays import Bools, Floats, top_k
+from serving.blend import Blend
 
 Doubles = npt.NDArray[np.float64]
-BEST, REST = 64, 32  # candidates that are kept for certain, and those that stand for all others
+DEPTH = 100
+L2 = 1e-3
 FEWEST_INPUT = 1e-3  # a context column that spreads less is a constant
 
 
 @dataclass(frozen=True)
 class Heads:
-    """n lists of m candidates. Loss: -sum_j share_j log softmax(score + bar)_j, see components.fuse.softmax.
+    """n lists of m candidates, best first.
 
-    x: (n, m, K * len(USED)). context: (n, m, G). share: (n, m) relevance, rows summing to 1. bar: (n, m) the logarithm
-    of how many candidates one stands for, -inf for padding.
+    x: (n, m, K * len(USED)). context: (n, m, G). share: (n, m) relevance, rows summing to 1. bar: (n, m) 0, or -inf
+    for padding. rows: (n,) which lists they are the heads of.
     """
 
     x: Floats
     context: Floats
     share: Floats
     bar: Floats
+    rows: npt.NDArray[np.intp]
 
     def __len__(self) -> int:
-        return len(self.share)
+        return len(self.rows)
 
     @classmethod
-    def of(cls, lists: Lists, weights: Doubles) -> "Heads":
-        """The heads by the static (K * len(USED),) *weights*; the sample is even over the ranks: nothing is drawn."""
-        n, c, k, used = lists.x.shape
-        x = lists.x.reshape(n, c, k * used)
-        picked, bar = _picked(x @ weights.astype(np.float32), lists.gain > 0, lists.valid)
-        gain = np.take_along_axis(lists.gain, picked, axis=1) * np.isfinite(bar)
-        places = picked[:, :, None]
+    def of(cls, lists: Lists, weights: Doubles, depth: int = DEPTH) -> "Heads":
+        """The *depth* best by the (K * len(USED),) *weights*; lists with nothing relevant among them are left out."""
+        x = lists.x.reshape(*lists.gain.shape, -1)
+        scores = np.where(lists.valid, x @ weights.astype(np.float32), np.float32(-np.inf))
+        best = top_k(scores, depth).astype(np.intp)
+        places = np.maximum(best, 0)
+        gain = np.where(best < 0, np.float32(0), np.take_along_axis(lists.gain, places, axis=1))
+        rows = np.flatnonzero(gain.any(axis=1))
+        kept, gain = places[rows, :, None], gain[rows]
         return cls(
-            np.take_along_axis(x, places, axis=1),
-            np.take_along_axis(lists.context, places, axis=1),
-            gain / gain.sum(axis=1, keepdims=True),
-            bar,
+            x=np.take_along_axis(x[rows], kept, axis=1),
+            context=np.take_along_axis(lists.context[rows], kept, axis=1),
+            share=gain / gain.sum(axis=1, keepdims=True),
+            bar=np.where(best[rows] < 0, -np.inf, 0.0).astype(np.float32),
+            rows=rows,
         )
 
     def take(self, rows: npt.NDArray[np.intp] | Bools) -> "Heads":
-        """The lists *rows*."""
-        return Heads(self.x[rows], self.context[rows], self.share[rows], self.bar[rows])
+        """The heads *rows*."""
+        return Heads(self.x[rows], self.context[rows], self.share[rows], self.bar[rows], self.rows[rows])
+
+    @property
+    def listwise(self) -> Listwise:
+        """Their loss by static weights."""
+        return Listwise(self.x.reshape(-1, self.x.shape[2]), self.share, self.bar)
 
 
-def _picked(scores: Floats, relevant: Bools, valid: Bools) -> tuple[npt.NDArray[np.intp], Floats]:
-    """(n, m) places and (n, m) bars."""
-    c = scores.shape[1]
-    barred = np.where(valid, scores, np.float32(-np.inf))
-    order = np.argsort(-barred, axis=1, kind="stable")
-    certain = np.take_along_axis(relevant & valid, order, axis=1)
-    certain |= (np.arange(c) < BEST) & np.take_along_axis(valid, order, axis=1)
-    order = np.take_along_axis(order, np.argsort(~certain, axis=1, kind="stable"), axis=1)
-    known, kept = valid.sum(axis=1)[:, None], certain.sum(axis=1)[:, None]
-    width = min(BEST + REST, c)
-    others, room = np.maximum(known - kept, 0), np.maximum(width - kept, 1)
-    column = np.arange(width)[None, :]
-    apart = np.maximum(others / room, 1.0)
-    place = np.where(column < kept, column, kept + ((column - kept + 0.5) * apart).astype(np.intp))
-    bar = np.where(column < kept, 0.0, np.log(apart))
-    bar = np.where(place < known, bar, -np.inf).astype(np.float32)
-    return np.take_along_axis(order, np.minimum(place, c - 1), axis=1), bar
+def head_weights(lists: Lists) -> tuple[Doubles, Heads]:
+    """(K * len(USED),) listwise weights learned on heads, and the heads, taken by weights learned on all."""
+    n, c, k, used = lists.x.shape
+    static = fit_free(Listwise.of(lists.x.reshape(n, c, k * used), lists.gain, lists.valid), L2)
+    heads = Heads.of(lists, static)
+    return (fit_free(heads.listwise, L2) if len(heads) else static), heads
+
+
+def softmax_head(lists: Lists, kind: str = "softmax_head") -> Blend:
+    """Listwise weights of any sign that were learned on the heads of the lists."""
+    weights, _ = head_weights(lists)
+    return Blend(kind=kind, members=lists.members, weights=table(weights.reshape(-1, len(USED)), USED))
 
 
 def varying(lists: Lists) -> tuple[npt.NDArray[np.intp], Doubles, Doubles]:

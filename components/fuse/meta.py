@@ -13,16 +13,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from components.fuse.heads import Heads
+from components.fuse.heads import Heads, head_weights
 from components.fuse.lists import USED, Lists, table
-from components.fuse.softmax import Listwise, fit_free
-from serving.arrays import Floats
+from components.fuse.softmax import Listwise
+from serving.arrays import Floats, Longs
 from serving.blend import Blend
 from serving.context import CONTEXT
 from serving.gate import Gate
 
 Doubles = npt.NDArray[np.float64]
-STATIC_L2 = 1e-3
 INNER_STEPS, OUTER_STEPS = 3, 30
 RATE = 1.0  # where the step sizes start
 RATE_L2, START_L2 = 1e-3, 1e-3  # what holds the logarithms of the step sizes and the start near where they began
@@ -54,18 +53,18 @@ def meta(lists: Lists, seed: int) -> Blend:
         lists: the lists that teach.
         seed: of which half of a task's lists is stepped on.
     """
-    n, c, k, used = lists.x.shape
-    static = fit_free(Listwise.of(lists.x.reshape(n, c, k * used), lists.gain, lists.valid), STATIC_L2)
-    heads = Heads.of(lists, static)
-    edges, segment = segments(of_list(lists, BY))
+    static, heads = head_weights(lists)
+    if not len(heads):
+        return Blend(kind="meta", members=lists.members, weights=table(static.reshape(-1, len(USED)), USED))
+    edges, segment = segments(of_list(lists, BY)[heads.rows])
     start = learn_start(tasks(heads, lists, segment, seed), Start(static, np.full(len(static), RATE)))
     adapted = [
-        adapt(start.weights, listwise(heads.take(segment == s)), INNER_STEPS, start.rate) for s in np.unique(segment)
+        adapt(start.weights, heads.take(segment == s).listwise, INNER_STEPS, start.rate) for s in np.unique(segment)
     ]
     return Blend(
         kind="meta",
         members=lists.members,
-        weights=table(adapted[0].reshape(k, used), USED),
+        weights=table(adapted[0].reshape(-1, len(USED)), USED),
         gate=_gate(edges, adapted) if len(edges) else None,
     )
 
@@ -130,11 +129,6 @@ def curved(lists: Listwise, weights: Doubles, direction: Doubles) -> Doubles:
     return turned
 
 
-def listwise(heads: Heads) -> Listwise:
-    """The loss of heads by static weights."""
-    return Listwise(heads.x.reshape(-1, heads.x.shape[2]), heads.share.astype(np.float32), heads.bar)
-
-
 def of_list(lists: Lists, column: int) -> Floats:
     """(n,) the highest context value of a list's candidates: a user's own value where it is the same for all."""
     values = np.where(lists.valid, lists.context[..., column], np.float32(-np.inf))
@@ -154,8 +148,8 @@ def segments(values: Floats, most: int = SEGMENTS) -> tuple[Doubles, npt.NDArray
 
 def tasks(heads: Heads, lists: Lists, segment: npt.NDArray[np.intp], seed: int) -> list[Task]:
     """A task per segment and half of it by taste (share_top), groups halved into support and query."""
-    taste, found = of_list(lists, ACROSS), []
-    half = _halved(lists.groups, seed)
+    taste, found = of_list(lists, ACROSS)[heads.rows], []
+    half = _halved(lists.groups[heads.rows], seed)
     for number in np.unique(segment):
         own = segment == number
         _, part = segments(taste[own], most=2)
@@ -163,14 +157,14 @@ def tasks(heads: Heads, lists: Lists, segment: npt.NDArray[np.intp], seed: int) 
             rows = np.flatnonzero(own)[part == piece]
             sides = [rows[half[rows] == side] for side in (0, 1)]
             if min(map(len, sides)) > 0:
-                found.append(Task(*(listwise(heads.take(side)) for side in sides)))
+                found.append(Task(*(heads.take(side).listwise for side in sides)))
                 found.append(Task(found[-1].query, found[-1].support))
-    return found or [Task(listwise(heads), listwise(heads))]
+    return found or [Task(heads.listwise, heads.listwise)]
 
 
-def _halved(groups: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
+def _halved(groups: Longs, seed: int) -> Longs:
     distinct, place = np.unique(groups, return_inverse=True)
-    half: npt.NDArray[np.int64] = (np.random.default_rng(seed).permutation(len(distinct)) % 2)[place]
+    half: Longs = (np.random.default_rng(seed).permutation(len(distinct)) % 2)[place]
     return half
 
 

@@ -1,8 +1,9 @@
 """A context-gated blend: listwise weights that a small network moves with the context, still one weight per member.
 
 score = x · (w + sum over h of tanh(a_h · z + b_h) out_h). `out` starts at zero, so the search starts at the static
-blend; it ends where lists that were held out no longer gain. That is done once per fold and the gates are averaged:
-tanh units simply stand side by side. Full-batch L-BFGS on the exact gradient: the same lists give the same blend.
+blend of components.fuse.heads; it ends where lists that were held out no longer gain. That is done once per fold and
+the gates are averaged: their units simply stand side by side. Full-batch L-BFGS on the exact gradient, and nothing is
+drawn but the folds and the units' first directions: the same lists give the same blend.
 """
 
 from dataclasses import dataclass
@@ -11,40 +12,37 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from components.fuse.heads import Heads, varying
+from components.fuse.heads import Heads, head_weights, varying
 from components.fuse.lists import USED, Lists, table
-from components.fuse.softmax import Listwise, fit_free
-from serving.arrays import Floats
+from serving.arrays import Floats, Longs
 from serving.blend import Blend
 from serving.context import CONTEXT
 from serving.gate import Gate
 
 Doubles = npt.NDArray[np.float64]
 UNITS, FOLDS = 8, 5
-STATIC_L2 = 1e-3
 MOVE_L2, INNER_L2, OUT_L2 = 1e-2, 1e-3, 1e-2  # what holds back: the shift of w, the a_h, the out_h
 STEPS, PATIENCE = 60, 8
 FEWEST_GROUPS = 50  # with fewer users or queries to learn from the blend stays static
 
 
 def network(lists: Lists, seed: int, folds: int = FOLDS) -> Blend:
-    """The static listwise blend with a gate over the context; without a context, or where it gains nothing, no gate.
+    """Listwise weights with a gate over the context; without a context, or where it gains nothing, without the gate.
 
     Args:
         lists: the lists that teach.
         seed: of the folds and of where the units start.
         folds: how many gates are averaged; each is stopped early on its part of the groups.
     """
-    n, c, k, used = lists.x.shape
-    static = fit_free(Listwise.of(lists.x.reshape(n, c, k * used), lists.gain, lists.valid), STATIC_L2)
+    static, heads = head_weights(lists)
     columns, mean, spread = varying(lists)
-    fold = fold_of(lists, folds, seed)
-    nets = [] if fold is None or not len(columns) else _nets(lists, static, (columns, mean, spread), fold, seed)
+    fold = fold_of(lists.groups[heads.rows], folds, seed)
+    nets = [] if fold is None or not len(columns) else _nets(heads, static, (columns, mean, spread), fold, seed)
     weights = static + sum((net.move for net in nets), np.zeros(len(static))) / max(len(nets), 1)
     return Blend(
         kind="network",
         members=lists.members,
-        weights=table(weights.reshape(k, used), USED),
+        weights=table(weights.reshape(-1, len(USED)), USED),
         gate=_gate(nets, columns, mean, spread) if any(net.out.any() for net in nets) else None,
     )
 
@@ -108,23 +106,22 @@ class Gated:
         return value, np.concatenate([by_x[0], by_inner.ravel(), by_x[1:].ravel()]).astype(np.float64)
 
 
-def fold_of(lists: Lists, folds: int, seed: int) -> npt.NDArray[np.int64] | None:
-    """(n,) fold of every list, a group in one; None where the groups are too few."""
-    distinct, place = np.unique(lists.groups, return_inverse=True)
+def fold_of(groups: Longs, folds: int, seed: int) -> Longs | None:
+    """(n,) fold of every list by its group, which none divides; None where the groups are too few."""
+    distinct, place = np.unique(groups, return_inverse=True)
     if len(distinct) < FEWEST_GROUPS:
         return None
-    numbers: npt.NDArray[np.int64] = (np.random.default_rng(seed).permutation(len(distinct)) % folds)[place]
+    numbers: Longs = (np.random.default_rng(seed).permutation(len(distinct)) % folds)[place]
     return numbers
 
 
 def _nets(
-    lists: Lists,
+    heads: Heads,
     static: Doubles,
     inputs: tuple[npt.NDArray[np.intp], Doubles, Doubles],
-    fold: npt.NDArray[np.int64],
+    fold: Longs,
     seed: int,
 ) -> list[Net]:
-    heads = Heads.of(lists, static)
     nets = []
     for number in range(int(fold.max()) + 1):
         teaching, held = (Gated.of(heads.take(rows), static, *inputs) for rows in (fold != number, fold == number))
