@@ -9,14 +9,22 @@ from kfp import compiler
 COMPILED = Path(__file__).parent / "compiled"
 
 
-def compile_all(out: Path) -> list[Path]:
-    """Compile into *out*; returns the files written."""
+def pipelines() -> dict[str, Any]:
+    """Every pipeline by its name, the main one first."""
     from pipelines.train_and_deploy import train_and_deploy
+    from pipelines.tune import tune
 
+    return {"train_and_deploy": train_and_deploy, "tune": tune}
+
+
+def compile_all(out: Path) -> list[Path]:
+    """Compile into *out*; returns the files written, the main pipeline's first."""
     out.mkdir(parents=True, exist_ok=True)
-    target = out / "train_and_deploy.yaml"
-    compiler.Compiler().compile(train_and_deploy, str(target))
-    return [target]
+    targets = []
+    for name, pipeline in pipelines().items():
+        targets.append(out / f"{name}.yaml")
+        compiler.Compiler().compile(pipeline, str(targets[-1]))
+    return targets
 
 
 def diagram(compiled: Path) -> str:

@@ -1,6 +1,6 @@
 """Run a pipeline on this machine with kfp.local; started by pipelines.run as a process of its own.
 
-Usage: python -m pipelines.local PIPELINE_ROOT ARGUMENTS_JSON [COMPILED_YAML]
+Usage: python -m pipelines.local PIPELINE PIPELINE_ROOT ARGUMENTS_JSON [COMPILED_YAML]
 """
 
 import json
@@ -10,17 +10,16 @@ from typing import Any
 
 from kfp import components, local
 
+from pipelines.compile import pipelines
 
-def run_local(root: Path, arguments: dict[str, Any], compiled: Path | None = None) -> None:
-    """Run the pipeline of pipelines.train_and_deploy, or a compiled one, with its steps as subprocesses."""
+
+def run_local(name: str, root: Path, arguments: dict[str, Any], compiled: Path | None = None) -> None:
+    """Run the pipeline *name* of `pipelines.compile.pipelines`, or a compiled one, with its steps as subprocesses."""
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root), raise_on_error=True)
-    if compiled:
-        components.load_component_from_file(str(compiled))(**arguments)
-        return
-    from pipelines.train_and_deploy import train_and_deploy
-
-    train_and_deploy(**arguments)
+    pipeline = components.load_component_from_file(str(compiled)) if compiled else pipelines()[name]
+    pipeline(**arguments)
 
 
 if __name__ == "__main__":
-    run_local(Path(sys.argv[1]), json.loads(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)
+    compiled = Path(sys.argv[4]) if len(sys.argv) > 4 else None
+    run_local(sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3]), compiled)

@@ -13,9 +13,11 @@ from pydantic import Field
 from components.common.config import Config, Effort, Protocol
 from components.common.errors import CuveeError
 from components.common.files import read_json, write_json
+from components.common.settings import Settings
 from components.common.stage import PROGRESS_FILE
 from components.evaluate.known_relations import read_relations
 from pipelines.console import Watcher
+from serving.members import kinds
 
 REFUSED = 3
 
@@ -32,35 +34,54 @@ class RunSettings(Config):
     seed: int = Field(0, ge=0, lt=2**31)
     store: Path
     encoder: str = "minilm-int8"
+    settings: str = ""
     compiled: Path | None = None
 
     def arguments(self) -> dict[str, Any]:
         """The pipeline's parameters; paths absolute, since steps run elsewhere."""
         values = self.model_dump(exclude={"out", "compiled"}, mode="json")
-        values["store"] = str(self.store.resolve())
-        for name in ("config", "relations"):
-            values[name] = str(Path(values[name]).resolve()) if values[name] else ""
-        if Path(self.encoder).is_dir():
-            values["encoder"] = str(Path(self.encoder).resolve())
-        if self.data != "complete-journey":
-            values["data"] = str(Path(self.data).resolve())
-        return values
+        return values | absolute(values, ("config", "relations", "store", "settings"))
+
+
+def absolute(values: dict[str, Any], paths: tuple[str, ...]) -> dict[str, Any]:
+    """Those of *values* that name files or folders, absolute: *paths* where they are given, the data, the encoder."""
+    found = {name: str(Path(values[name]).resolve()) for name in paths if values[name]}
+    if Path(values["encoder"]).is_dir():
+        found["encoder"] = str(Path(values["encoder"]).resolve())
+    if values["data"] != "complete-journey":
+        found["data"] = str(Path(values["data"]).resolve())
+    return found
 
 
 def run(settings: RunSettings) -> int:
     """Run the pipeline and return the exit code: 0 deployed, 2 bad input, 3 refused by the gate, 1 a failure."""
     if settings.relations:
         read_relations(Path(settings.relations))  # they are asked for last: better told now than then
+    Settings.of_members(settings.settings, kinds())
     out = settings.out.resolve()
-    for name in ("pipeline", "report", "release", "deployment"):
+    for name in ("report", "release", "deployment"):
         shutil.rmtree(out / name, ignore_errors=True)
+    watcher, code = follow("train_and_deploy", out, settings.arguments(), settings.compiled)
+    return code if watcher.failure else _finish(out, watcher, settings)
+
+
+def follow(pipeline: str, out: Path, arguments: dict[str, Any], compiled: Path | None = None) -> tuple[Watcher, int]:
+    """Run a pipeline in a process of its own, its artifacts below out/pipeline, and show its stages.
+
+    Returns:
+        The watcher, whose `failure` is told already if there is one, and the exit code.
+
+    Raises:
+        CuveeError: it stopped without saying why.
+    """
+    shutil.rmtree(out / "pipeline", ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     progress, log = out / "progress.jsonl", out / "run.log"
     progress.write_text("")
     watcher = Watcher(progress)
-    command = [sys.executable, "-m", "pipelines.local", str(out / "pipeline"), json.dumps(settings.arguments())]
-    if settings.compiled:
-        command.append(str(settings.compiled.resolve()))
+    command = [sys.executable, "-m", "pipelines.local", pipeline, str(out / "pipeline"), json.dumps(arguments)]
+    if compiled:
+        command.append(str(compiled.resolve()))
     with log.open("w", encoding="utf-8") as handle:
         process = subprocess.Popen(
             command,
@@ -75,8 +96,8 @@ def run(settings: RunSettings) -> int:
     if watcher.failure:
         watcher.say(f"[red]✗ {watcher.failure['stage']}[/red]: {watcher.failure['message']}")
         watcher.say(f"Nothing was published. The full log is {log}.")
-        return int(watcher.failure["exit_code"])
-    return _finish(out, watcher, settings)
+        code = int(watcher.failure["exit_code"])
+    return watcher, code
 
 
 def _finish(out: Path, watcher: Watcher, settings: RunSettings) -> int:

@@ -39,6 +39,7 @@ def train_and_deploy(
     seed: int = 0,
     store: str = "store",
     encoder: str = "minilm-int8",
+    settings: str = "",
 ) -> None:
     """Train, fuse, evaluate and, past the gate, deploy.
 
@@ -51,6 +52,7 @@ def train_and_deploy(
         seed: every random choice follows from it.
         store: where releases, the registry and online features are kept.
         encoder: `minilm-int8`, or the folder of a text encoder.
+        settings: a settings file of `cuvee tune`, or its content as JSON; empty: the run chooses every number.
     """
     tables = ingest(source=data, config=config, store=store)
     checked = validate(tables=tables.outputs["tables"])
@@ -59,14 +61,18 @@ def train_and_deploy(
     embeddings = encode(prepared=shop, encoder=encoder).outputs["embeddings"]
     features = materialize(prepared=shop, embeddings=embeddings).outputs["features"]
 
-    deep = train_deep(prepared=shop, embeddings=embeddings, effort=effort, seed=seed).outputs["members"]
-    cf = train_cf(prepared=shop, effort=effort, seed=seed).outputs["members"]
-    text = train_text(prepared=shop, embeddings=embeddings, effort=effort, seed=seed).outputs["members"]
-    rules = train_rules(prepared=shop, embeddings=embeddings, seed=seed).outputs["members"]
+    deep = train_deep(prepared=shop, embeddings=embeddings, effort=effort, seed=seed, settings=settings).outputs[
+        "members"
+    ]
+    cf = train_cf(prepared=shop, effort=effort, seed=seed, settings=settings).outputs["members"]
+    text = train_text(prepared=shop, embeddings=embeddings, effort=effort, seed=seed, settings=settings).outputs[
+        "members"
+    ]
+    rules = train_rules(prepared=shop, embeddings=embeddings, seed=seed, settings=settings).outputs["members"]
 
     fusion = fuse(
         prepared=shop, embeddings=embeddings, features=features, cf=cf, deep=deep, text=text, rules=rules,
-        effort=effort, seed=seed,
+        effort=effort, seed=seed, settings=settings,
     ).outputs["fusion"]  # fmt: skip
     release = package(
         prepared=shop, embeddings=embeddings, fusion=fusion, cf=cf, deep=deep, text=text, rules=rules

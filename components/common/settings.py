@@ -50,6 +50,13 @@ class Settings(Config):
         self._source = source
         return self
 
+    @classmethod
+    def of_members(cls, given: str, known: Iterable[str]) -> Self:
+        """`load`, then `check_members`."""
+        settings = cls.load(given)
+        settings.check_members(known)
+        return settings
+
     def check_members(self, known: Iterable[str]) -> None:
         """Refuse names that are no member's.
 
@@ -71,6 +78,10 @@ class Settings(Config):
     def tells(self, name: str) -> bool:
         """Are numbers given for the member, so that it need not search."""
         return isinstance(self.members.get(name), dict)
+
+    def searches(self, name: str) -> bool:
+        """Is the member to be trained with numbers it finds itself."""
+        return self.wants(name) and not self.tells(name)
 
     def fill(self, name: str, start: ConfigT) -> ConfigT:
         """*start* with the numbers given for the member; what is not named stays.

@@ -18,6 +18,7 @@ def fuse(
     effort: str,
     seed: int,
     fusion: Output[Model],
+    settings: str = "",
 ) -> None:
     """Learn how much each member counts; see components.fuse.run.fuse."""
     from pathlib import Path
@@ -28,4 +29,5 @@ def fuse(
         from components.fuse.run import fuse
 
         shop, texts, states, out = (Path(part.path) for part in (prepared, embeddings, features, fusion))
-        fuse(shop, texts, states, [Path(family.path) for family in (cf, deep, text, rules)], out, effort, seed)
+        families = [Path(family.path) for family in (cf, deep, text, rules)]
+        fuse(shop, texts, states, families, out, effort, seed, settings)

@@ -7,7 +7,9 @@ from components.common.image import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
-def train_rules(prepared: Input[Dataset], embeddings: Input[Model], seed: int, members: Output[Model]) -> None:
+def train_rules(
+    prepared: Input[Dataset], embeddings: Input[Model], seed: int, members: Output[Model], settings: str = ""
+) -> None:
     """Mine complements and substitutes; see components.train_rules.run.train_rules."""
     from pathlib import Path
 
@@ -16,4 +18,4 @@ def train_rules(prepared: Input[Dataset], embeddings: Input[Model], seed: int, m
     with stage("train_rules"):
         from components.train_rules.run import train_rules as run
 
-        run(Path(prepared.path), Path(embeddings.path), Path(members.path), seed)
+        run(Path(prepared.path), Path(embeddings.path), Path(members.path), seed, settings)

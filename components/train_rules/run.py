@@ -8,6 +8,7 @@ from scipy import sparse
 
 from components.common import columns as c
 from components.common.prepared import Cut, Prepared
+from components.common.settings import Settings
 from components.common.stage import progress
 from components.train_rules.baskets import baskets
 from components.train_rules.complements import ComplementsConfig, complements
@@ -15,11 +16,12 @@ from components.train_rules.given import given
 from components.train_rules.pruned import write
 from components.train_rules.substitutes import SubstitutesConfig, substitutes
 from serving.arrays import Floats
+from serving.members import kinds
 
 TEXT_FILE = "text.npy"
 
 
-def train_rules(prepared: Path, embeddings: Path, out: Path, seed: int) -> None:
+def train_rules(prepared: Path, embeddings: Path, out: Path, seed: int, settings: str = "") -> None:
     """Write out/<cut.members>/{complements,substitutes} for every training; a member without evidence is left out.
 
     Args:
@@ -27,7 +29,9 @@ def train_rules(prepared: Path, embeddings: Path, out: Path, seed: int) -> None:
         embeddings: folder with text.npy, (n_items, d) in catalogue order.
         out: folder to write.
         seed: written beside the arrays; nothing here is random.
+        settings: see Settings.load; which members to leave out.
     """
+    told = Settings.of_members(settings, kinds())
     shop = Prepared.load(prepared)
     vectors: Floats = np.load(embeddings / TEXT_FILE, allow_pickle=False)
     ids = shop.items[c.ITEM_ID].astype(str).tolist()
@@ -41,7 +45,7 @@ def train_rules(prepared: Path, embeddings: Path, out: Path, seed: int) -> None:
         }
         for kind, related in mined.items():
             joined = (related + own[kind]).tocsr()
-            if joined.nnz:
+            if joined.nnz and told.wants(f"{kind}s"):
                 write(joined, f"{kind}s", {"seed": seed}, out / cut.members / f"{kind}s")
         progress("train_rules", done + 1, len(trainings))
 

@@ -8,7 +8,12 @@ from components.common.image import PIPELINE_IMAGE
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
 def train_text(
-    prepared: Input[Dataset], embeddings: Input[Model], effort: str, seed: int, members: Output[Model]
+    prepared: Input[Dataset],
+    embeddings: Input[Model],
+    effort: str,
+    seed: int,
+    members: Output[Model],
+    settings: str = "",
 ) -> None:
     """Train the text members; see components.train_text.run.train_text."""
     from pathlib import Path
@@ -18,4 +23,4 @@ def train_text(
     with stage("train_text"):
         from components.train_text.run import train_text as run
 
-        run(Path(prepared.path), Path(embeddings.path), Path(members.path), effort, seed)
+        run(Path(prepared.path), Path(embeddings.path), Path(members.path), effort, seed, settings)

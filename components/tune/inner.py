@@ -26,11 +26,13 @@ class Inner:
     """A shop as it was before the hold-out of its earliest training: nothing later than that is ever looked at.
 
     shop: holds only the events that trials learn from. cut: the training of that shop. held: what they are judged by.
+    effort: of the run that is tuned for.
     """
 
     shop: Prepared
     cut: Cut
     held: HoldOut
+    effort: Effort
 
     @classmethod
     def of(cls, prepared: Prepared, effort: Effort, seed: int) -> "Inner":
@@ -42,7 +44,7 @@ class Inner:
         events = train.merge(learned, on=[c.USER, c.VISIT], how="inner", sort=False).reset_index(drop=True)
         if cut.hold_out is None:
             cut = cut.model_copy(update={"as_of": held.as_of, "until": now_of(prepared, cut)})
-        return cls(replace(prepared, events=events), cut, held)
+        return cls(replace(prepared, events=events), cut, held, effort)
 
     @cached_property
     def material(self) -> Material:

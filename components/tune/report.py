@@ -24,7 +24,12 @@ class Found:
         """Everything about it, for a file."""
         best = self.best
         trials = [asdict(trial) for trial in best.trials]
-        return {"values": best.values, "importance": dict(best.importance), "trials": trials}
+        return {
+            "told": sentence(best),
+            "values": best.values,
+            "importance": dict(best.importance),
+            "trials": trials,
+        }
 
 
 def page(title: str, found: list[Found]) -> str:
@@ -51,7 +56,7 @@ def sentence(best: Best) -> str:
     seconds = sum(trial.seconds for trial in best.trials)
     cost = f"{len(best.trials)} trials, {seconds:.0f} s"
     taken = best.trial
-    if taken.values == best.start.values or taken.gain is None:
+    if not best.better or taken.gain is None:
         return f"The start stays: nothing was better beyond chance ({cost}, score {_number(best.start.score)})."
     return (
         f"Score {_number(taken.score)} from {_number(best.start.score)}: a gain of {taken.gain:.4f} "

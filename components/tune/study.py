@@ -50,6 +50,11 @@ class Best:
         return self.trials[0]
 
     @property
+    def better(self) -> bool:
+        """Is what was taken another than the start."""
+        return self.values != self.start.values
+
+    @property
     def trial(self) -> Trial:
         """The trial whose values were taken."""
         return next(trial for trial in self.trials if trial.values == self.values)

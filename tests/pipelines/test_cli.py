@@ -18,12 +18,14 @@ def cuvee(*arguments: object) -> subprocess.CompletedProcess[str]:
         (["run", "--data", "x", "--out", "OUT", "--effort", "slow"], 2, "effort"),
         (["run", "--data", "x", "--out", "OUT", "--seed", "-1"], 2, "seed"),
         (["run", "--data", "x", "--out", "OUT", "--relations", "no.csv"], 2, "no.csv"),
+        (["run", "--data", "x", "--out", "OUT", "--settings", "no.yaml"], 2, "no.yaml"),
+        (["tune", "--data", "x", "--out", "OUT", "--trials", "0"], 2, "trials"),
         (["ask", "recommend", "208", "--url", "http://127.0.0.1:9"], 1, "127.0.0.1:9"),
         (["demo", "--out", "OUT"], 1, "Run `cuvee run` first"),
         (["rollback", "--store", "OUT"], 1, "OUT"),
         (["submit", "--host", "http://127.0.0.1:9"], 1, "127.0.0.1:9"),
     ],
-    ids=["effort", "seed", "relations", "ask", "demo", "rollback", "submit"],
+    ids=["effort", "seed", "relations", "settings", "trials", "ask", "demo", "rollback", "submit"],
 )
 def test_errors_are_one_message(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
     given = [str(tmp_path / "OUT") if argument == "OUT" else argument for argument in arguments]
@@ -38,3 +40,18 @@ def test_pseudonyms_depend_on_the_store_and_are_stable(tmp_path: Path) -> None:
     other = cuvee("pseudonym", "208", "--store", tmp_path / "b").stdout
     assert first == again != other
     assert len(first.strip()) == 32
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("members: {alss: {reg: 3}}", "members: unknown 'alss'. Did you mean 'als'?"),
+        ("member: {als: {reg: 3}}", "unknown name 'member'. Did you mean 'members'?"),
+    ],
+)
+def test_a_wrong_name_in_the_settings_stops_before_any_work(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
+    done = cuvee("run", "--data", "x", "--out", tmp_path / "out", "--settings", tmp_path / "settings.yaml")
+    assert done.returncode == 2
+    assert f"{tmp_path / 'settings.yaml'}: {said}" in done.stderr
+    assert not (tmp_path / "out").exists()

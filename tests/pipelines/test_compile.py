@@ -16,8 +16,13 @@ STAGES = {
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_all(tmp_path_factory.mktemp("compiled"))[0]
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {path.stem: path for path in compile_all(tmp_path_factory.mktemp("compiled"))}
+
+
+@pytest.fixture(scope="module")
+def compiled(written: dict[str, Path]) -> Path:
+    return written["train_and_deploy"]
 
 
 def spec(path: Path) -> dict[str, Any]:
@@ -25,9 +30,10 @@ def spec(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def test_committed_yaml_is_fresh(compiled: Path) -> None:
-    committed = ROOT / "pipelines" / "compiled" / compiled.name
-    assert committed.read_text() == compiled.read_text(), "run `make compile` and commit the result"
+def test_committed_yaml_is_fresh(written: dict[str, Path]) -> None:
+    for path in written.values():
+        committed = ROOT / "pipelines" / "compiled" / path.name
+        assert committed.read_text() == path.read_text(), "run `make compile` and commit the result"
 
 
 def test_committed_diagram_is_fresh(compiled: Path) -> None:
@@ -51,11 +57,23 @@ def test_nothing_online_changes_before_the_gate(compiled: Path) -> None:
     assert behind["deploy"]["dependentTasks"] == ["materialize-online"]
 
 
-def test_parameters_are_typed_with_defaults_and_described(compiled: Path) -> None:
-    parameters = spec(compiled)["root"]["inputDefinitions"]["parameters"]
-    for name, parameter in parameters.items():
-        assert parameter["description"], name
-        assert "defaultValue" in parameter, name
+def test_tuning_publishes_nothing_and_trains_with_what_was_found(written: dict[str, Path]) -> None:
+    tasks = spec(written["tune"])["root"]["dag"]["tasks"]
+    assert not set(tasks) & {"package", "evaluate", "deploy", "materialize-online"}
+    members = {name: task for name, task in tasks.items() if name.startswith("tune-members")}
+    families = {task["inputs"]["parameters"]["family"]["runtimeValue"]["constant"] for task in members.values()}
+    assert families == {"cf", "text", "deep"}
+    for task in members.values():
+        assert set(task["dependentTasks"]) == {"encode", "prepare"}
+    for stage in ("train-cf", "train-text", "train-deep"):
+        assert "tune-members" in tasks[stage]["inputs"]["parameters"]["settings"]["taskOutputParameter"]["producerTask"]
+
+
+def test_parameters_are_typed_with_defaults_and_described(written: dict[str, Path]) -> None:
+    for path in written.values():
+        for name, parameter in spec(path)["root"]["inputDefinitions"]["parameters"].items():
+            assert parameter["description"], name
+            assert "defaultValue" in parameter, name
 
 
 def test_diagram_draws_the_gate(compiled: Path) -> None:

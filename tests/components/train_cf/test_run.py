@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from components.common.errors import ConfigError
 from components.common.prepared import Prepared
 from components.common.stage import PROGRESS_FILE
 from components.train_cf import tuning
+from components.train_cf.als import AlsConfig
 from components.train_cf.run import train_cf
 from serving.catalogue import Catalogue
 from serving.members.base import load_members
@@ -71,3 +73,36 @@ def test_an_unknown_effort_is_refused(tmp_path: Path) -> None:
     planted_shop().save(tmp_path / "shop")
     with pytest.raises(ConfigError, match="found 'heroic', expected one of fast, full"):
         train_cf(tmp_path / "shop", tmp_path / "out", "heroic", seed=0)
+
+
+SAID = '{"members": {"als": {"reg": 7.5, "embedding_size": 12}, "repurchase": {"reg": 0.125}, "item_knn": false}}'
+
+
+def test_settings_reach_the_members_and_leave_members_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "FEWEST_USERS", 1)  # the others search
+    shop = planted_shop()
+    shop.save(tmp_path / "shop")
+    train_cf(tmp_path / "shop", tmp_path / "out", "fast", 0, SAID)
+    for cut in shop.split.trainings:
+        folder = tmp_path / "out" / cut.members
+        als = json.loads((folder / "als" / "member.json").read_text())["config"]
+        usual = AlsConfig(alpha=1.0, reg=7.5, embedding_size=12)  # of a shop with a clock, not searched
+        assert als == usual.model_dump(mode="json")
+        assert json.loads((folder / "repurchase" / "member.json").read_text())["config"]["reg"] == 0.125
+        assert not (folder / "item_knn").exists()
+        assert (folder / "cooccurrence").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('{"members": {"als": {"regg": 1}}}', "settings: members.als: unknown name 'regg'. Did you mean 'reg'?"),
+        ('{"members": {"repurchase": {"reg": -1}}}', "settings: members.repurchase: 'reg'"),
+        ('{"members": {"alls": {"reg": 1}}}', "settings: members: unknown 'alls'. Did you mean 'als'?"),
+    ],
+)
+def test_wrong_settings_are_refused_before_training(tmp_path: Path, said: str, told: str) -> None:
+    planted_shop().save(tmp_path / "shop")
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        train_cf(tmp_path / "shop", tmp_path / "out", "fast", 0, said)
+    assert not list((tmp_path / "out").glob("*/*"))

@@ -146,3 +146,11 @@ def test_a_catalogue_alone_has_substitutes_but_no_complements(tmp_path: Path) ->
     split = Split(protocol="temporal", seed=0, cuts=(cut,), repeats=False, target_events=(), last_event=START)
     alone = Prepared(shop.events.iloc[:0], shop.items, shop.users.iloc[:0], split, shop.shop)
     assert list(load_members(run(alone, tmp_path) / "final", Catalogue(shop.items))) == ["substitutes"]
+
+
+def test_settings_leave_a_member_out(tmp_path: Path) -> None:
+    out, less = run(planted_shop(), tmp_path), tmp_path / "less"
+    said = '{"members": {"substitutes": false}}'
+    train_rules(tmp_path / "prepared", tmp_path / "embeddings", less, 0, said)
+    names = {path.name for path in (out / "final").iterdir()}
+    assert {path.name for path in (less / "final").iterdir()} == names - {"substitutes"} < names

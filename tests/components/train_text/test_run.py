@@ -5,6 +5,8 @@ import pytest
 from member_contract import planted_shop
 from text_parts import vectors_of
 
+from components.common.errors import ConfigError
+from components.common.files import read_json
 from components.common.prepared import Cut, Prepared, Split
 from components.train_text.run import train_text
 from serving.catalogue import Catalogue
@@ -35,4 +37,24 @@ def test_a_catalogue_alone_gets_them_too(tmp_path: Path) -> None:
     split = Split(protocol="temporal", seed=0, cuts=(cut,), repeats=False, target_events=(), last_event=0)
     save(Prepared(shop.events.iloc[:0], shop.items, shop.users.iloc[:0], split, shop.shop), tmp_path)
     train_text(tmp_path / "prepared", tmp_path / "embeddings", tmp_path / "out", "full", 1)
-    assert list(load_members(tmp_path / "out" / "final", Catalogue(shop.items))) == MEMBERS
+    assert list(load_members(tmp_path / "out" / "final", Catalogue(shop.items))) == [*MEMBERS, "word2vec"]
+
+
+SAID = '{"members": {"tfidf": {"least_items": 3, "count_power": 0.25}, "text": false, "als": {"reg": 1}}}'
+
+
+def test_settings_reach_the_members_and_leave_members_out(tmp_path: Path) -> None:
+    shop = planted_shop()
+    save(shop, tmp_path)
+    train_text(tmp_path / "prepared", tmp_path / "embeddings", tmp_path / "out", "fast", 1, SAID)
+    folder = tmp_path / "out" / "final"
+    assert "text" not in load_members(folder, Catalogue(shop.items))
+    assert read_json(folder / "tfidf" / "member.json")["count_power"] == 0.25
+
+
+def test_wrong_settings_are_refused_before_training(tmp_path: Path) -> None:
+    save(planted_shop(), tmp_path)
+    said = '{"members": {"text": {"projection": {"epoch": 1}}}}'
+    with pytest.raises(ConfigError, match=r"settings: members\.text: unknown name 'projection\.epoch'"):
+        train_text(tmp_path / "prepared", tmp_path / "embeddings", tmp_path / "out", "fast", 1, said)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,51 @@
+"""The search for how the blend is learned, judged by cross-fitting on the fit windows."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from components.common.config import Effort
+from components.common.prepared import Prepared
+from components.fuse.config import EFFORTS, FusionConfig
+from components.fuse.fit import fold_of, judge
+from components.fuse.lists import FitSet, Lists
+from components.fuse.methods import BASE, softmax_free
+from components.fuse.run import FEWEST_USERS, Inputs, fit_engines, fit_sets
+from components.fuse.spaces import KIND, SPACE
+from components.fuse.stacker import stacker
+from components.tune.members import Search, filled, value_at
+from components.tune.study import Cases, Values
+
+
+def fusion_search(inputs: Inputs, effort: Effort, seed: int) -> Search | None:
+    """The search for the stacker's trees over the lists of the shop's own task.
+
+    None where there are too few lists to learn from, or nothing is known of the moment.
+    """
+    shop, start = Prepared.load(inputs.prepared), EFFORTS[effort]
+    sets = fit_sets(inputs, shop, fit_engines(inputs, shop), shop.shop.task, start, seed)
+    if sum(len(fit) for fit in sets) < FEWEST_USERS:
+        return None
+    lists = Lists.of(sets, start.rows, seed)
+    if not len(lists) or not lists.moments or len(lists.members) < 2:
+        return None
+
+    def objective(values: Values) -> Cases:
+        return cross_fitted(sets, lists, filled(start, values), seed)
+
+    return Search("fusion", {name: value_at(start, name) for name in SPACE}, SPACE, objective)
+
+
+def cross_fitted(sets: Sequence[FitSet], lists: Lists, config: FusionConfig, seed: int) -> Cases:
+    """NDCG@10 of every list under one ensemble of trees that was learned without the list's fold."""
+    folds = fold_of([fit.groups for fit in sets], config.folds, seed)
+    groups = np.concatenate([fit.groups for fit in sets])
+    distinct, first = np.unique(groups, return_index=True)
+    fold_of_list = np.concatenate(folds)[first][np.searchsorted(distinct, lists.groups)]
+    base, shape = partial(softmax_free, kind=BASE), config.shapes[KIND]
+    blends = [
+        {KIND: stacker(lists.take(fold_of_list != fold), base, KIND, shape, seeds=1, seed=seed)}
+        for fold in range(config.folds)
+    ]
+    return judge(sets, folds, blends)[KIND]
