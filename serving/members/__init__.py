@@ -25,6 +25,11 @@ _HOMES = {
 }
 
 
+def kinds() -> tuple[str, ...]:
+    """Every kind of member there is."""
+    return tuple(_HOMES)
+
+
 def member_class(kind: str) -> type[Member]:
     """The class that serves members of *kind*."""
     module, name = _HOMES[kind].split(":")

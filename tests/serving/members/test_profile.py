@@ -53,7 +53,7 @@ def test_a_user_without_any_history_gets_what_such_users_meet(tmp_path: Path) ->
     member = Profile.load(tmp_path, catalogue)
     rows = [{c.PROFILE: '{"club": 2}'}, {c.PROFILE: '{"club": "unheard of"}'}]
     fresh, odd = member.score_all(
-        Queries(RECOMMEND, UserStates.from_rows(["new", "odd"], rows, np.zeros(2), catalogue))
+        Queries(RECOMMEND, UserStates.from_rows(["new", "odd"], rows, np.array([0, 0]), catalogue))
     )
     assert set(np.argsort(-fresh)[:5] % 3) == {2}
     assert np.isnan(odd).all()
