@@ -23,7 +23,7 @@ class BprConfig(Config):
     """Numbers of the ranking model; some are tuned per shop. Work: steps * batch_size * (REACH + negatives)."""
 
     embedding_size: int = Field(default=64, ge=1, description="length of item vectors")
-    steps: int = Field(default=600, ge=1, description="gradient steps, each on batch_size examples")
+    steps: int = Field(default=1200, ge=1, description="gradient steps, each on batch_size examples")
     batch_size: int = Field(default=1024, ge=1, description="examples of one step")
     negatives: int = Field(default=256, ge=1, description="items not met, drawn for a batch and shared by it")
     popularity_power: float = Field(default=0.5, ge=0, le=1, description="a negative is drawn by users^this")

@@ -21,6 +21,11 @@ from serving.members.history import HistoryWeights
 
 __all__ = ["RECIPES", "Material", "Recipe", "usual"]
 
+EVERYWHERE: frozenset[Kind] = frozenset({"ordered", "baskets"})
+ORDERED: frozenset[Kind] = frozenset({"ordered"})
+BASKETS: frozenset[Kind] = frozenset({"baskets"})
+NOWHERE: frozenset[Kind] = frozenset()
+
 ConfigT = TypeVar("ConfigT", bound=Config)
 MemberT = TypeVar("MemberT", bound=Member)
 WrittenT = TypeVar("WrittenT", bound=Member, contravariant=True)
@@ -37,8 +42,8 @@ class Trainer(Protocol[WrittenT]):
 class Recipe(Generic[ConfigT, MemberT]):
     """How one member is begun, varied, trained and written.
 
-    trials: configurations evaluated by effort. final: what the chosen configuration is given for good. at_fast: the
-    kinds of shop for which the member is trained at `fast`, where it adds to the blend; at `full` it always is.
+    trials: configurations evaluated by effort. final: what the chosen configuration is given for good. at: the kinds of
+    shop for which the member is trained at an effort; elsewhere it adds nothing to the blend, and settings may ask.
     """
 
     start: Callable[[Material], ConfigT]
@@ -47,7 +52,7 @@ class Recipe(Generic[ConfigT, MemberT]):
     fit: Callable[[Any, Material], MemberT]
     trials: Mapping[Effort, int]
     final: Mapping[str, Any] = field(default_factory=dict)
-    at_fast: frozenset[Kind] = frozenset({"ordered", "baskets"})
+    at: Mapping[Effort, frozenset[Kind]] = field(default_factory=lambda: {"fast": EVERYWHERE, "full": EVERYWHERE})
 
     def begin(self, material: Material, seed: int) -> ConfigT:
         """Where the search starts; *seed* goes to members that draw."""
@@ -100,7 +105,7 @@ RECIPES: Mapping[str, Recipe[Any, Any]] = {
         LinearTrainer,
         lambda trainer, material: trainer.train(material.states, material.ordered, material.n_items),
         {"fast": 3, "full": 8},
-        at_fast=frozenset({"ordered"}),
+        at={"fast": ORDERED, "full": ORDERED},
     ),
     "pca": Recipe(
         starts.pca,
@@ -108,7 +113,7 @@ RECIPES: Mapping[str, Recipe[Any, Any]] = {
         PcaTrainer,
         _from_states,
         {"fast": 5, "full": 16},
-        at_fast=frozenset({"baskets"}),
+        at={"fast": BASKETS, "full": BASKETS},
     ),
     "user_knn": Recipe(
         starts.user_knn,
@@ -116,7 +121,7 @@ RECIPES: Mapping[str, Recipe[Any, Any]] = {
         UserKnnTrainer,
         _from_states,
         {"fast": 3, "full": 6},
-        at_fast=frozenset(),
+        at={"fast": NOWHERE, "full": EVERYWHERE},
     ),
     "bpr": Recipe(
         starts.bpr,
@@ -125,11 +130,11 @@ RECIPES: Mapping[str, Recipe[Any, Any]] = {
         _from_states,
         {"fast": 2, "full": 4},
         {"steps": BprConfig().steps},
-        at_fast=frozenset(),
+        at={"fast": NOWHERE, "full": ORDERED},
     ),
 }
 
 
 def usual(material: Material, effort: Effort) -> tuple[str, ...]:
-    """The members that are trained for such a shop at *effort*; what adds nothing there waits for more time."""
-    return tuple(name for name, recipe in RECIPES.items() if effort == "full" or material.kind in recipe.at_fast)
+    """The members that are trained for such a shop at *effort*; what adds nothing there is left out."""
+    return tuple(name for name, recipe in RECIPES.items() if material.kind in recipe.at[effort])

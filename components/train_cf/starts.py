@@ -147,10 +147,12 @@ def user_knn_choices(material: Material) -> Choices:
 
 def bpr(material: Material) -> BprConfig:
     """A short training; what it chooses is then trained for long."""
-    return BprConfig(steps=TRIAL_STEPS, half_life=60.0 if material.days else 1.5)
+    if material.days:
+        return BprConfig(steps=TRIAL_STEPS, learning_rate=0.003)
+    return BprConfig(steps=TRIAL_STEPS, learning_rate=0.02, half_life=3.0)
 
 
 def bpr_choices(material: Material) -> Choices:
-    """The speed of learning, then ages."""
-    ages = (20.0,) if material.days else (3.0,)
-    return {"learning_rate": (0.02, 0.005), "popularity_power": (0.75, 0.25), "half_life": ages}
+    """How negatives are drawn. Of ordered visits shorter ages find more alone, but then it repeats other members."""
+    ages: Choices = {"half_life": (20.0,)} if material.days else {}
+    return {"popularity_power": (0.75, 0.25), **ages, "reg": (1e-3,)}
