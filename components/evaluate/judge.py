@@ -17,7 +17,7 @@ from serving.pool import Ranking
 from serving.queries import RECOMMEND
 from serving.states import UserStates
 
-BATCH = 256
+BATCH = 128  # users whose scores of the whole catalogue are held at once, by each worker
 FUSED = "fused"
 WORKERS = min(2, os.cpu_count() or 1)
 
@@ -169,9 +169,9 @@ def _recall(items: Ints, relevance: Relevance) -> Doubles:
 
 
 def _wide(items: Ints, width: int = LONGEST) -> Ints:
-    """(n, width): padded with -1 where the catalogue is smaller."""
+    """(n, width): padded with -1 where the catalogue is smaller; never a view that would keep a longer list alive."""
     missing = width - items.shape[1]
-    return items if missing <= 0 else np.pad(items, ((0, 0), (0, missing)), constant_values=PAD)
+    return items.copy() if missing <= 0 else np.pad(items, ((0, 0), (0, missing)), constant_values=PAD)
 
 
 def _join(parts: list[Outcome]) -> Outcome:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from components.common import columns as c
 from components.common.ranking import discounts
-from components.evaluate.judge import _eligible, _pool_auc
+from components.evaluate.judge import _eligible, _pool_auc, _wide
 from components.evaluate.judged_search import JudgedQueries, judge_search
 from components.evaluate.metrics import auc
 from components.evaluate.relevance import Relevance
@@ -36,6 +36,14 @@ def test_the_auc_of_a_pool_is_that_of_the_catalogue_with_the_rest_unscored(seed:
     ranking = Ranking(ranked, scores, np.empty((N, recalled, 0), np.float32), ())
     found = _pool_auc(ranking, truth, _eligible(full, truth))
     np.testing.assert_allclose(found, auc(full, rows, items.astype(np.int32)), atol=1e-12)
+
+
+def test_a_kept_list_keeps_no_longer_one_alive() -> None:
+    pool = np.arange(2 * 450, dtype=np.int32).reshape(2, 450)
+    kept = _wide(pool[:, :20])
+    assert not np.shares_memory(kept, pool)
+    np.testing.assert_array_equal(kept, pool[:, :20])
+    assert _wide(pool[:, :3], 5).tolist() == [[0, 1, 2, -1, -1], [450, 451, 452, -1, -1]]
 
 
 def test_grades_weigh_what_is_found(run: Run) -> None:
