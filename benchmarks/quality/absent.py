@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.quality.lists import REFIT, SERVED, WITHOUT, Lists, named
-from components.common.prepared import Cut, Prepared
+from components.common.config import Effort
+from components.common.prepared import Prepared
 from components.evaluate.judge import judge
+from components.fuse.config import EFFORTS
 from components.fuse.fit import Options, fit_task
 from components.fuse.lists import FitSet
-from components.fuse.pools import answers, fit_set
-from components.fuse.run import BUDGETS
+from components.fuse.methods import BASE
+from components.fuse.run import Inputs, fit_engines, fit_sets
 from serving.arrays import Bools
 from serving.blend import Fusion, TaskFusion
 from serving.calibration import ranks
@@ -27,15 +29,17 @@ FAMILIES = ("deep", "cf", "text", "popularity", "rules")
 class Absences:
     """What taking members away is done with.
 
-    engine: the release's. features: holds states/<cut>.parquet. families: the training stages' members.
+    engine: the release's. prepared: the shop's folder. features: holds states/<cut>.parquet. families: the training
+    stages' members.
     """
 
     shop: Prepared
     engine: Engine
+    prepared: Path
     features: Path
     families: list[Path]
     task: str
-    effort: str
+    effort: Effort
     workers: int
 
     @property
@@ -47,7 +51,11 @@ class Absences:
 def take_away(asked: Absences, lists: Lists, states: UserStates) -> Lists:
     """*lists* with `served/<member>`, `refit/<member>` and `without/<family>` for all that can be missed."""
     members = lists.names("member")
-    sets = fit_sets(asked)
+    config = EFFORTS[asked.effort]
+    nowhere = asked.prepared / "no_encoder"  # users are not asked in words
+    inputs = Inputs(asked.prepared, nowhere, asked.features, tuple(asked.families))
+    engines = fit_engines(inputs, asked.shop)
+    sets = fit_sets(inputs, asked.shop, engines, asked.task, config, asked.shop.split.seed)
     found = {}
     for name in members if len(members) > 1 else ():
         served, refit = _judged_without(asked, lists, states, sets, {name})
@@ -61,32 +69,14 @@ def take_away(asked: Absences, lists: Lists, states: UserStates) -> Lists:
     return lists.plus(found)
 
 
-def fit_sets(asked: Absences) -> list[FitSet]:
-    """The very lists that the release's weights were learned from."""
-    budget, sets = BUDGETS[asked.effort], []
-    fits = asked.shop.split.fits
-    for cut in fits:
-        path = asked.features / "states" / f"{cut.name}.parquet"
-        engine = _engine(asked, cut)
-        if not engine.members or not path.exists():
-            continue
-        answered = answers(asked.shop, cut, path, engine).of_task(asked.task)
-        answered = answered.sample(budget.users // len(fits), asked.shop.split.seed)
-        if len(answered.users):
-            sets.append(fit_set(engine, answered, asked.task))
-    everywhere = {name for fit in sets for name in fit.members if all(name in other.members for other in sets)}
-    return [without(fit, set(fit.members) - everywhere) for fit in sets]
-
-
-def _engine(asked: Absences, cut: Cut) -> Engine:
-    folders = [family / cut.members for family in asked.families]
-    return Engine.assemble(asked.engine.catalogue, asked.shop.shop, folders, None, None)
-
-
 def refit(asked: Absences, sets: list[FitSet]) -> TaskFusion:
-    """The task's blend learned from *sets*, as many of their rows as the run's effort allows."""
-    budget = BUDGETS[asked.effort]
-    options = Options(folds=REFIT_FOLDS, max_rows=budget.rows, seed=asked.shop.split.seed)
+    """The task's blend learned from *sets*: by the method that serves or, where it is better, the linear one."""
+    config = EFFORTS[asked.effort]
+    served = asked.engine.fusion.tasks[asked.task].chosen if asked.engine.fusion else BASE
+    options = Options(
+        folds=REFIT_FOLDS, max_rows=config.rows, seed=asked.shop.split.seed, shapes=config.shapes,
+        only=tuple(sorted({served, BASE})), absences=False,
+    )  # fmt: skip
     return fit_task(sets, asked.family_of, options)[0]
 
 

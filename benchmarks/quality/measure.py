@@ -16,6 +16,7 @@ from benchmarks.quality.costs import costs
 from benchmarks.quality.lists import FUSED, MEMBER, METHOD, Lists, named
 from benchmarks.quality.steps import source_digest
 from components.common import columns as c
+from components.common.config import Effort
 from components.common.files import read_json, write_json
 from components.common.prepared import Prepared
 from components.evaluate.judge import Outcome, judge
@@ -56,7 +57,7 @@ class Finished:
         return sorted(self.root.glob("train-*/members"))
 
 
-def measure(run: Finished, out: Path, effort: str, absences: bool, workers: int) -> dict[str, Any]:
+def measure(run: Finished, out: Path, effort: Effort, absences: bool, workers: int) -> dict[str, Any]:
     """Judge *run* and write its lists to *out*; returns what window.json holds.
 
     Args:
@@ -75,7 +76,7 @@ def measure(run: Finished, out: Path, effort: str, absences: bool, workers: int)
         facts[task] = {"users": len(lists), "chosen": chosen, "fit": _fit(run, task)}
         if absences:
             rows = _sample(len(lists), shop.split.seed)
-            asked = Absences(shop, engine, run.features, run.families, task, effort, workers)
+            asked = Absences(shop, engine, run.prepared, run.features, run.families, task, effort, workers)
             take_away(asked, lists.take(rows), states.take(rows)).save(out / f"{task}.absent.npz")
     window = {
         "release": engine.digest,
@@ -128,7 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--effort", default="fast")
+    parser.add_argument("--effort", default="fast", choices=("fast", "full"))
     parser.add_argument("--no-absences", action="store_true")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
