@@ -22,6 +22,7 @@ PRIORS: Mapping[str, Mapping[str, float]] = {
         "text": 0.4,
         "tfidf": 0.3,
         "popularity": 0.3,
+        "profile": 0.2,
     },
     SEARCH: {"text": 0.8, "lexical": 0.2},
     SIMILAR: {"substitutes": 1.0, "text": 0.6, "item_knn": 0.5, "als": 0.3, "tfidf": 0.3, "cooccurrence": 0.2},

@@ -1,15 +1,18 @@
 """The train_text stage: every text member for every training of the run."""
 
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
 from components.common.config import Effort
-from components.common.prepared import Prepared
+from components.common.prepared import Cut, Prepared
 from components.common.settings import Settings
 from components.common.stage import progress
-from components.train_text.attributes import AttributesConfig, choose, train_attributes
+from components.train_text.attributes import AttributesConfig, train_attributes
+from components.train_text.attributes import choose as choose_attributes
 from components.train_text.lexical import train_lexical
 from components.train_text.profile import ProfileConfig, train_profile
 from components.train_text.profile import choose as choose_profile
@@ -22,10 +25,23 @@ from serving.arrays import Floats
 from serving.members import kinds
 
 TEXT_FILE = "text.npy"
+MEMBERS = ("attributes", "lexical", "profile", "text", "tfidf", "word2vec")
+LONG = ("word2vec",)  # only with effort "full", unless the settings ask for it
 EFFORTS: dict[Effort, ProjectionConfig] = {
     "fast": ProjectionConfig(),
     "full": ProjectionConfig(epochs=30, patience=5),
 }
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Configuration of every member that has one."""
+
+    text: TextConfig
+    tfidf: TfidfConfig
+    attributes: AttributesConfig
+    profile: ProfileConfig
+    word2vec: Word2vecConfig
 
 
 def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: int, settings: str = "") -> None:
@@ -45,29 +61,42 @@ def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
     told = Settings.of_members(settings, kinds())
     shop = Prepared.load(prepared)
     vectors: Floats = np.load(embeddings / TEXT_FILE, allow_pickle=False)
-    config = told.fill("text", TextConfig(projection=EFFORTS[cast(Effort, effort)]))
-    tfidf = told.fill("tfidf", TfidfConfig())
+    names = [name for name in MEMBERS if told.wants(name, usual=name not in LONG or effort == "full")]
+    numbers = _numbers(shop, told, {name for name in names if not told.tells(name)}, cast(Effort, effort), seed)
     trainings = shop.split.trainings
-    attributes, profile = told.fill("attributes", AttributesConfig()), told.fill("profile", ProfileConfig())
-    if told.searches("attributes"):
-        attributes = choose(shop, trainings[0], cast(Effort, effort), seed)
-    if told.searches("profile"):
-        profile = choose_profile(shop, trainings[0], seed)
-    word2vec, with_word2vec = told.fill("word2vec", Word2vecConfig()), told.wants("word2vec", usual=effort == "full")
-    if with_word2vec and not told.tells("word2vec"):
-        word2vec = choose_word2vec(shop, trainings[0], seed)
     for done, cut in enumerate(trainings):
-        folder = out / cut.members
-        if told.wants("lexical"):
-            train_lexical(shop.items, folder / "lexical")
-        if told.wants("tfidf"):
-            train_tfidf(shop, cut, folder / "tfidf", seed, tfidf)
-        if told.wants("text"):
-            train_text_member(shop, vectors, cut, folder / "text", seed, config)
-        if told.wants("attributes"):
-            train_attributes(shop, cut, folder / "attributes", attributes, seed)
-        if told.wants("profile"):
-            train_profile(shop, cut, folder / "profile", profile)
-        if with_word2vec:
-            train_word2vec(shop, cut, folder / "word2vec", word2vec, seed)
+        steps = _steps(shop, vectors, cut, numbers, seed)
+        for name in names:
+            steps[name](out / cut.members / name)
         progress("train_text", done + 1, len(trainings))
+
+
+def _numbers(shop: Prepared, told: Settings, search: Set[str], effort: Effort, seed: int) -> Numbers:
+    """What the settings say; of the members in *search*, what a hold-out of the earliest training says."""
+    cut = shop.split.trainings[0]
+    attributes, profile, word2vec = (
+        told.fill("attributes", AttributesConfig()),
+        told.fill("profile", ProfileConfig()),
+        told.fill("word2vec", Word2vecConfig()),
+    )
+    return Numbers(
+        told.fill("text", TextConfig(projection=EFFORTS[effort])),
+        told.fill("tfidf", TfidfConfig()),
+        choose_attributes(shop, cut, effort, seed) if "attributes" in search else attributes,
+        choose_profile(shop, cut, seed) if "profile" in search else profile,
+        choose_word2vec(shop, cut, seed) if "word2vec" in search else word2vec,
+    )
+
+
+def _steps(
+    shop: Prepared, vectors: Floats, cut: Cut, numbers: Numbers, seed: int
+) -> Mapping[str, Callable[[Path], None]]:
+    """By member: writes its folder."""
+    return {
+        "attributes": lambda out: train_attributes(shop, cut, out, numbers.attributes, seed),
+        "lexical": lambda out: train_lexical(shop.items, out),
+        "profile": lambda out: train_profile(shop, cut, out, numbers.profile),
+        "text": lambda out: train_text_member(shop, vectors, cut, out, seed, numbers.text),
+        "tfidf": lambda out: train_tfidf(shop, cut, out, seed, numbers.tfidf),
+        "word2vec": lambda out: train_word2vec(shop, cut, out, numbers.word2vec, seed),
+    }

@@ -16,6 +16,7 @@ _HOMES = {
     "repurchase": "serving.members.repurchase:Repurchase",
     "tfidf": "serving.members.tfidf:Tfidf",
     "attributes": "serving.members.attributes:Attributes",
+    "word2vec": "serving.members.word2vec:Word2vec",
     "profile": "serving.members.profile:Profile",
     "text": "serving.members.text:Text",
     "lexical": "serving.members.lexical:Lexical",

@@ -1,0 +1,67 @@
+"""Word vectors of the shop's own language: what a user's items are called, and what such items stand beside."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from components.common.errors import ReleaseError
+from components.common.files import read_json
+from serving.arrays import Floats
+from serving.catalogue import Catalogue
+from serving.members.base import MEMBER_FILE, Family, Member
+from serving.members.interest import interest_weights
+from serving.members.text import unit
+from serving.queries import RECOMMEND, SIMILAR, Queries
+from serving.states import UserStates
+
+
+class Word2vec(Member):
+    """Cosine between the decayed mean of a history's item vectors and every item's, plus a prior for users.
+
+    NaN for users none of whose items has a vector, and for items without one.
+    """
+
+    kind: ClassVar[str] = "word2vec"
+    family: ClassVar[Family] = "text"
+    scenarios: ClassVar[frozenset[str]] = frozenset({RECOMMEND, SIMILAR})
+
+    def __init__(self, vectors: Floats, prior: Floats, half_life: float, count_power: float) -> None:
+        """Keep the arrays.
+
+        Args:
+            vectors: (n_items, d) rows of length one, or zero where nothing is known of the item.
+            prior: (n_items,) added to a user's scores: how wanted the item is by all.
+            half_life: visits after which a history's entry counts half.
+            count_power: how repeated visits add up.
+        """
+        self.vectors, self.prior = vectors, prior
+        self.silent = np.flatnonzero(~vectors.any(axis=1))
+        self.half_life, self.count_power = half_life, count_power
+
+    @classmethod
+    def load(cls, folder: Path, catalogue: Catalogue) -> "Word2vec":
+        """Read vectors.npy and prior.npy.
+
+        Raises:
+            ReleaseError: they do not fit the catalogue.
+        """
+        numbers = read_json(folder / MEMBER_FILE)
+        vectors, prior = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("vectors", "prior"))
+        if len(vectors) != len(catalogue):
+            raise ReleaseError(f"{folder}: {len(vectors)} items, the catalogue has {len(catalogue)}. Train again.")
+        return cls(vectors, prior, numbers["half_life"], numbers["count_power"])
+
+    def score_all(self, queries: Queries) -> Floats:
+        """(n, n_items) cosines in [-1, 1], plus the prior for `recommend`; NaN = not scored."""
+        scores = self.cosines(queries.states)
+        return scores + self.prior if queries.scenario == RECOMMEND else scores
+
+    def cosines(self, states: UserStates) -> Floats:
+        """(n, n_items) scores without the prior."""
+        weights = interest_weights(states, self.half_life, self.count_power)
+        interests = unit(np.asarray(states.matrix(weights, len(self.vectors)) @ self.vectors))
+        scores: Floats = interests @ self.vectors.T
+        scores[~interests.any(axis=1)] = np.nan
+        scores[:, self.silent] = np.nan
+        return scores
