@@ -76,6 +76,28 @@ def tune(
     raise typer.Exit(run_tune(asked))
 
 
+@app.command("tune-family")
+def tune_family(
+    run: Annotated[Path, typer.Option(help="The folder of a finished run.")],
+    family: Annotated[str, typer.Option(help="cf, text or deep.")],
+    out: Annotated[Path, typer.Option(help="The folder of this search: settings.yaml, report, trials.")],
+    effort: Annotated[str, typer.Option(help="fast or full: users to judge by.")] = "fast",
+    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
+    trials: Annotated[int, typer.Option(help="Trials of each search, the start among them.")] = 30,
+    seconds: Annotated[float, typer.Option(help="Time of all searches together.")] = 150.0,
+) -> None:
+    """Search one family's members over what a finished run has prepared; go on where the last search in OUT stopped."""
+    from pipelines.run_tune import FamilyOptions
+    from pipelines.run_tune import tune_family as run_family
+
+    values = {
+        "run": run, "family": family, "out": out, "effort": cast(Effort, effort), "seed": seed, "trials": trials,
+        "seconds": seconds,
+    }  # fmt: skip
+    for member, told in run_family(FamilyOptions.parse(values, "options of cuvee tune-family")).items():
+        typer.echo(f"{member:<16} {told}")
+
+
 @app.command("compile")
 def compile_pipelines(
     out: Annotated[Path, typer.Option(help="Where the YAML goes.")] = Path("pipelines/compiled"),

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from member_contract import planted_shop
 from shops import write_small_shop
 
 from components.common.settings import Settings
 from components.fuse.config import EFFORTS
-from pipelines.run_tune import TuneOptions
+from components.train_cf import tuning
+from pipelines.run_tune import FamilyOptions, TuneOptions, tune_family
 from serving.members import kinds
 
 CONFIGS = Path(__file__).parents[2] / "pipelines" / "configs"
@@ -27,10 +29,26 @@ def test_the_command_says_what_was_asked_and_no_more() -> None:
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_examples_can_be_read_and_say_how_they_were_found(path: Path) -> None:
-    assert path.read_text(encoding="utf-8").startswith("# cuvee tune --data ")
+    assert path.read_text(encoding="utf-8").startswith(("# cuvee tune --data ", "# cuvee tune-family --run "))
     settings = Settings.of_members(str(path), kinds())
     assert settings.members
     settings.fill_fusion(EFFORTS["full"])
+
+
+def test_a_family_is_searched_over_what_a_run_has_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "FEWEST_USERS", 1)
+    steps = tmp_path / "run" / "pipeline" / "train-and-deploy-1"
+    planted_shop().save(steps / "prepare" / "prepared")
+    values = {"run": tmp_path / "run", "family": "cf", "out": tmp_path / "out", "trials": 2, "seconds": 999}
+    told = tune_family(FamilyOptions.parse(values, "test"))
+    assert "popularity" in told
+    first = (tmp_path / "out" / "settings.yaml").read_text().splitlines()[0]
+    assert (
+        first
+        == f"# cuvee tune-family --run {values['run']} --family cf --out {values['out']} --trials 2 --seconds 999.0"
+    )
+    assert (tmp_path / "out" / "report" / "report.html").exists()
+    Settings.of_members(str(tmp_path / "out" / "settings.yaml"), kinds())
 
 
 @pytest.mark.long
