@@ -27,6 +27,7 @@ ARRAYS = ("indptr", "items", "last_at", "first_at", "counts", "as_of")
 
 def assert_equal(found: UserStates, expected: UserStates) -> None:
     assert found.user_ids == expected.user_ids
+    assert found.profiles == expected.profiles
     for name in ARRAYS:
         left, right = getattr(found, name), getattr(expected, name)
         assert left.dtype == right.dtype, name
@@ -105,6 +106,8 @@ def test_online_materialised_until_the_cut_off_equals_historical(
 
 def planted_store(folder: Path) -> tuple[Path, Catalogue]:
     write_tables(folder / "tables", planted_events(), window_days=20)
+    people = pd.DataFrame({c.USER_ID: ["a", "newcomer"], "plan": ["gold", "basic"]})
+    people.to_parquet(folder / "tables" / "users.parquet", index=False)
     prepare(folder / "tables", folder / "prepared", "temporal", "fast", 0)
     materialize(folder / "prepared", None, folder / "features")
     materialize_online(folder / "features", folder / "store")
@@ -118,6 +121,15 @@ def test_old_rows_count_as_missing_when_an_age_is_given(tmp_path: Path) -> None:
     np.testing.assert_allclose(port.ages(["a", "b", "stranger"], as_of), [10, 3.5, np.nan], rtol=1e-6)
     assert OnlineStates(store, catalogue, max_age_days=5).states(["a", "b"], as_of).sizes.tolist() == [0, 1]
     assert port.states([], as_of).sizes.tolist() == []
+
+
+def test_a_user_without_behaviour_still_has_a_profile(tmp_path: Path) -> None:
+    store, catalogue = planted_store(tmp_path)
+    port = OnlineStates(store, catalogue)
+    states = port.states(["newcomer", "a", "b", "stranger"], 0)
+    assert states.sizes.tolist() == [0, 1, 1, 0]
+    assert states.profiles == ('{"plan": "basic"}', '{"plan": "gold"}', "{}", "{}")
+    assert np.isnan(port.ages(["newcomer"], 0)).all()
 
 
 def test_a_store_without_online_rows_answers_empty_and_a_folder_without_a_store_says_so(tmp_path: Path) -> None:
