@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 
 from components.fuse.heads import Heads, head_weights, varying
 from components.fuse.lists import USED, Lists, table
-from serving.arrays import Floats, Longs
+from serving.arrays import Bools, Floats, Longs
 from serving.blend import Blend
 from serving.context import CONTEXT
 from serving.gate import Gate
@@ -22,7 +22,8 @@ from serving.gate import Gate
 Doubles = npt.NDArray[np.float64]
 UNITS, FOLDS = 8, 5
 MOVE_L2, INNER_L2, OUT_L2 = 1e-2, 1e-3, 1e-2  # what holds back: the shift of w, the a_h, the out_h
-STEPS, PATIENCE = 60, 8
+STEPS, PATIENCE = 40, 6
+MOST_LISTS = 1_200  # that one net learns from; past them each net draws its own
 FEWEST_GROUPS = 50  # with fewer users or queries to learn from the blend stays static
 
 
@@ -124,9 +125,17 @@ def _nets(
 ) -> list[Net]:
     nets = []
     for number in range(int(fold.max()) + 1):
-        teaching, held = (Gated.of(heads.take(rows), static, *inputs) for rows in (fold != number, fold == number))
+        sides = _drawn(fold != number, seed + number), np.flatnonzero(fold == number)
+        teaching, held = (Gated.of(heads.take(rows), static, *inputs) for rows in sides)
         nets.append(fit(teaching, held, Net.start(len(static), len(inputs[0]), seed + number)))
     return nets
+
+
+def _drawn(wanted: Bools, seed: int) -> npt.NDArray[np.intp]:
+    rows = np.flatnonzero(wanted)
+    if len(rows) <= MOST_LISTS:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, size=MOST_LISTS, replace=False))
 
 
 def fit(teaching: Gated, held: Gated, start: Net) -> Net:

@@ -8,7 +8,7 @@ from scipy.optimize import check_grad
 from components.fuse.heads import Heads, softmax_head, varying
 from components.fuse.lists import USED
 from components.fuse.methods import softmax, softmax_free
-from components.fuse.network import FEWEST_GROUPS, UNITS, Gated, Net, fit, fold_of, network
+from components.fuse.network import FEWEST_GROUPS, MOST_LISTS, UNITS, Gated, Net, _drawn, fit, fold_of, network
 from serving.blend import apply
 from serving.calibration import VALUE
 from serving.context import CONTEXT
@@ -110,3 +110,12 @@ def test_a_gate_that_says_nothing_leaves_the_static_blend() -> None:
     static = BLEND.model_copy(update={"gate": None})
     quiet = BLEND.model_copy(update={"gate": silent})
     np.testing.assert_array_equal(apply(quiet, FRESH.evidence()), apply(static, FRESH.evidence()))
+
+
+def test_past_the_most_lists_each_net_draws_its_own() -> None:
+    wanted = np.arange(3 * MOST_LISTS) % 3 != 0
+    one, again, other = _drawn(wanted, 0), _drawn(wanted, 0), _drawn(wanted, 1)
+    assert len(set(one.tolist())) == MOST_LISTS
+    assert wanted[one].all()
+    assert one.tolist() == again.tolist() == sorted(again.tolist()) != other.tolist()
+    assert len(_drawn(wanted[:9], 0)) == 6
