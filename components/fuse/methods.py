@@ -7,8 +7,11 @@ import numpy as np
 
 from components.fuse import voting
 from components.fuse.alpha import best_alpha
+from components.fuse.greedy import greedy
 from components.fuse.least_squares import Constraint, Moments, solve
 from components.fuse.lists import USED, Lists, table
+from components.fuse.meta import meta
+from components.fuse.network import network
 from components.fuse.softmax import Listwise, fit_free, fit_simplex
 from components.fuse.stacker import SHAPES, Shape, stacker
 from serving.blend import Blend
@@ -97,7 +100,9 @@ def methods(
     found["least_squares"] = partial(least_squares, constraint="free", kind="least_squares")
     found["softmax"] = softmax
     found |= {kind: partial(softmax_free, kind=kind) for kind in FREE}
+    found["greedy"] = greedy
     if moments:
+        found |= {"network": partial(network, seed=seed), "meta": partial(meta, seed=seed)}
         found |= {
             kind: partial(stacker, linear=found[BASE], kind=kind, shape=shape, seeds=seeds, seed=seed)
             for kind, shape in shapes.items()
