@@ -67,8 +67,9 @@ class Attention(keras.layers.Layer):  # type: ignore[misc]
         query, key = (_heads(x, self.heads) for x in (self.query(recent), self.key(history)))
         content = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) / self.width**0.5
         weights = self.weights_of(spans, content)
-        pooled = ops.transpose(ops.matmul(weights, ops.expand_dims(history, 1)), (0, 2, 1, 3))
-        return ops.reshape(pooled, (*ops.shape(recent)[:2], self.heads * history.shape[-1]))
+        n, q, d = ops.shape(recent)
+        flat = ops.reshape(ops.transpose(weights, (0, 2, 1, 3)), (n, q * self.heads, ops.shape(history)[1]))
+        return ops.reshape(ops.matmul(flat, history), (n, q, self.heads * d))
 
 
 class Block(keras.layers.Layer):  # type: ignore[misc]

@@ -14,9 +14,7 @@ class DeepConfig(Config):
     """How the deep member is built and trained; the defaults are those of one item a visit at effort fast."""
 
     encoder: Encoder = Field(default="mlp", description="what reads the history beside its age-weighted mean")
-    designs: tuple[Encoder, ...] = Field(
-        default=(), description="encoders tried instead; the best on the hold-out stays"
-    )
+    rivals: tuple[Encoder, ...] = Field(default=(), description="encoders tried against it; the best stays")
     passes: Passes = Field(
         default="sequences", description="a row a position, as serving sees it; or a row a history, read at every entry"
     )
@@ -71,8 +69,8 @@ BASKETS: dict[str, Any] = {
     "hold_out_share": 0.25,
 }
 FULL: dict[str, Any] = {"embedding_size": 512, "epochs": 40, "max_steps": 1000, "learning_rate": 0.001, "patience": 4}
-FULL_ORDERED = {"designs": ("mlp", "attention", "transformer"), "look_every": 150, "hold_out_users": 5000}
-FULL_BASKETS = {"designs": ("attention", "mlp"), "embedding_size": 128}
+FULL_ORDERED = {"rivals": ("attention", "transformer"), "look_every": 150, "hold_out_users": 5000}
+FULL_BASKETS = {"rivals": ("mlp",), "embedding_size": 64}
 TABLE, SHORTEST = 2**24, 64  # numbers in the item vectors, at most, and the length that is kept whatever they take
 
 

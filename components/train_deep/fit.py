@@ -58,19 +58,19 @@ def material(prepared: Prepared, cut: Cut, entries: Entries, text: Floats, confi
 
 
 def fit(material: Material, config: DeepConfig, report: Report) -> tuple[Towers, DeepConfig]:
-    """The trained pair, of the best of the designs if there are several to try, and its settings.
+    """The trained pair, of the best design if there are several to try, and its settings.
 
     Args:
         material: what to learn from.
-        config: its `designs`, if any, are tried for `trial_steps` each, in order; only what beats the best so far on
-            the hold-out by more than chance replaces it.
+        config: its encoder and then its `rivals`, if any, are tried for `trial_steps` each; only what beats the best
+            so far on the hold-out by more than chance replaces it.
         report: called with steps done and steps in all.
     """
-    trials = config.designs if len(config.designs) > 1 and len(material.held) else ()
+    trials = (config.encoder, *config.rivals) if config.rivals and len(material.held) else ()
     short = config.model_copy(update={"max_steps": min(config.trial_steps, config.max_steps)})
     step = short.steps(len(material.positions))
     total = len(trials) * step + config.steps(len(material.positions))
-    best, values = config.designs[0] if config.designs else config.encoder, None
+    best, values = config.encoder, None
     for number, encoder in enumerate(trials):
 
         def advance(done: int, _: int, before: int = number * step) -> None:

@@ -141,7 +141,9 @@ def test_of_designs_the_first_stays_unless_another_beats_it_by_more_than_chance(
     assert not is_gain(np.zeros(100))
     prepared = planted_shop(protocol="leave-one-out")
     cut = prepared.split.test
-    config = DeepConfig.parse({**SMALL, "designs": ("lstm", "mlp"), "trial_steps": 10, "max_steps": 20}, "test")
+    config = DeepConfig.parse(
+        {**SMALL, "encoder": "lstm", "rivals": ("mlp",), "trial_steps": 10, "max_steps": 20}, "test"
+    )
     entries = Entries.from_events(prepared.train(cut), prepared.split.target_events, len(prepared.users))
     found = material(prepared, cut, entries, np.zeros((len(prepared.items), 1), np.float32), config)
     told: list[tuple[int, int]] = []

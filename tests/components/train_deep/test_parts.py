@@ -169,7 +169,9 @@ def test_every_effort_has_its_settings() -> None:
         assert config_for(effort, 3, False, False, 1000).passes == "positions"
     full, fast = (config_for(effort, 0, False, True, 1000) for effort in ("full", "fast"))
     assert full.max_steps > fast.max_steps
-    assert full.designs[0] == fast.encoder
+    assert full.encoder == fast.encoder
+    assert full.rivals
+    assert not fast.rivals
 
 
 def test_vectors_shorten_as_the_catalogue_grows() -> None:
