@@ -27,6 +27,7 @@ JUDGES = 2_000  # users of the hold-out: one item each says little
 DENSE = 0.05  # share of cells above which a product of dense blocks is the faster one
 BLOCK = 1_024
 SCALE_ROWS = 300  # histories by which affinities are brought to a spread of one
+UNMET = 0.1
 PRIOR_WEIGHTS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -75,8 +76,17 @@ def train(material: Material, config: AttributesConfig, seed: int) -> Attributes
         crowd: Doubles = np.power(1.0 + material.popularity.astype(np.float64), config.item_popularity_power)
         transitions = fit(items, seen, crowd, config)
     scaled = (transitions / _spread(items, seen.histories, transitions)).astype(np.float32)
-    prior = (np.log1p(material.popularity) * config.prior_weight).astype(np.float32)
+    prior = (wanted(material.popularity) * config.prior_weight).astype(np.float32)
     return Attributes(items, scaled, prior, config.half_life, config.count_power)
+
+
+def wanted(popularity: Floats) -> Floats:
+    """(n_items,) log(1 + users); an item nobody met may be new, so it counts like the least tenth of those met."""
+    popular = np.log1p(popularity)
+    met = popularity > 0
+    if met.any():
+        popular[~met] = np.quantile(popular[met], UNMET)
+    return popular
 
 
 def fit(items: sparse.csr_matrix, seen: NextVisits, crowd: Doubles, config: AttributesConfig) -> Doubles:
@@ -157,7 +167,7 @@ def _with_prior(
     """*config* with the prior's weight that ranks the hold-out best, and what it reaches per user."""
     member = train(material, config, seed)
     affinity = member.affinity(held.states)
-    popular = np.log1p(material.popularity)
+    popular = wanted(material.popularity)
     values = {weight: held.values((affinity + weight * popular).astype(np.float32)) for weight in PRIOR_WEIGHTS}
     best = max(values, key=lambda weight: float(np.nanmean(values[weight])))
     return config.model_copy(update={"prior_weight": best}), values[best]

@@ -9,7 +9,7 @@ from scipy import sparse
 from components.common import columns as c
 from components.common.prepared import Prepared, visit_items
 from components.train_text.attribute_terms import bands_of, incidence, terms_of, weighted
-from components.train_text.attributes import AttributesConfig, Material, fit, train, train_attributes
+from components.train_text.attributes import AttributesConfig, Material, fit, train, train_attributes, wanted
 from components.train_text.pairs import NextVisits, next_visits
 
 
@@ -128,6 +128,14 @@ def test_a_catalogue_without_attributes_gets_no_member(tmp_path: Path) -> None:
     silent = Prepared(shop.events, bare, shop.users, shop.split, shop.shop)
     train_attributes(silent, shop.split.test, tmp_path, AttributesConfig(), 0)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_item_nobody_met_is_not_taken_for_unwanted() -> None:
+    """Of the items met by 1 to 11 users, a tenth lies below log(1 + 2)."""
+    found = wanted(np.arange(12, dtype=np.float32))
+    np.testing.assert_allclose(found[1:], np.log1p(np.arange(1, 12)), rtol=1e-6)
+    assert found[0] == pytest.approx(np.log(3))
+    assert not wanted(np.zeros(3, np.float32)).any()
 
 
 def test_baskets_start_from_long_histories() -> None:
