@@ -1,5 +1,7 @@
 """Greedy selection: answers by hand, noise left out, never below the best single choice, order of lists."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from gated_lists import NAMES, lists_of, ndcg, planted
@@ -76,3 +78,22 @@ def test_padding_is_never_counted_on() -> None:
         lists.moments,
     )
     assert greedy(wide).weights == greedy(lists).weights
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_more_steps_never_end_worse(seed: int) -> None:
+    lists = planted(n=40, seed=seed, apart=0.8)
+    reached = [ndcg(greedy(lists, steps), lists) for steps in (1, 2, 3, 5, 9)]
+    assert all(after >= before - 1e-6 for before, after in pairwise(reached))
+    assert reached[-1] > reached[0]
+
+
+def test_three_members_of_equal_worth_are_worth_more_than_any_two() -> None:
+    random = np.random.default_rng(0)
+    taste = random.normal(size=(200, 30))
+    scores = (taste[:, :, None] + random.normal(size=(200, 30, 3))).astype(np.float32)
+    lists = lists_of(scores, (taste > 1.8).astype(np.float32), np.zeros((200, 30, len(CONTEXT)), np.float32))
+    lists = lists.take(lists.gain.any(axis=1))
+    found = greedy(lists)
+    assert np.array(found.weights).sum(axis=1) == pytest.approx([1 / 3] * 3, abs=0.12)
+    assert ndcg(found, lists) > 1.02 * max(ndcg(greedy(lists.drop(name)), lists.drop(name)) for name in NAMES)
