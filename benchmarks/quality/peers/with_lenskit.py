@@ -90,7 +90,7 @@ def _parameters(scorer: Any) -> int:
 
 def _knn_space(problem: Problem) -> Space:
     recents = (None, 50, 20, 200) if problem.clock == "days" else (None, 5, 2, 10)
-    return {"k": (20, 50, 100), "saved": (None, 100, 500), "recent": recents}
+    return {"k": (20, 50, 100), "saved": (100, 500, 20), "recent": recents}
 
 
 def _user_space(problem: Problem) -> Space:
