@@ -12,7 +12,7 @@ from components.common.config import Config
 from components.common.errors import ReleaseError
 from components.common.files import read_json, write_json
 from serving.arrays import Floats
-from serving.calibration import FEATURES, RRF
+from serving.calibration import BORDA, FEATURES, RRF
 from serving.evidence import Evidence
 from serving.gate import Gate
 from serving.trees import Trees
@@ -22,6 +22,7 @@ __all__ = ["CONTEXT_PART", "FEATURES", "Blend", "Fusion", "TaskFusion", "Weights
 Weights = tuple[tuple[float, ...], ...]
 Doubles = npt.NDArray[np.float64]
 CONTEXT_PART = "context"  # the contribution that belongs to no member
+POPULARITY = "popularity"  # the member that breaks ties, and that a blend's reach holds back
 
 
 class Blend(Config):
@@ -32,6 +33,7 @@ class Blend(Config):
     weights: Weights = Field(description="K rows of F, features in the order of `features`")
     gate: Gate | None = Field(None, description="how the weights change with the context (network, meta)")
     trees: Trees | None = Field(None, description="a correction of the head of the list (stacker)")
+    reach: float = Field(0.0, ge=0, description="what the most popular candidate loses against the least popular one")
     without: dict[str, "Blend"] = Field(default_factory=dict, description="by absent member: fitted without it")
     features: tuple[str, ...] = FEATURES
 
@@ -148,6 +150,9 @@ def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None 
     parts[..., :-1] = _weighted(fitted, evidence)
     if fitted.trees is not None and set(fitted.members) <= set(evidence.members):
         parts += _corrected(fitted.trees, evidence, parts[..., :-1])
+    if fitted.reach and POPULARITY in evidence.members:
+        column = evidence.members.index(POPULARITY)
+        parts[..., column] -= np.float32(fitted.reach) * evidence.features[:, :, column, BORDA]
     if weights:
         parts[..., :-1] *= np.array([weights.get(name, 1.0) for name in evidence.members], dtype=np.float32)
     return parts

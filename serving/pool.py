@@ -6,9 +6,8 @@ from functools import cached_property
 import numpy as np
 
 from serving.arrays import PAD, Bools, Floats, Ints, top_k
+from serving.blend import POPULARITY
 from serving.evidence import Evidence
-
-POPULARITY = "popularity"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from components.common.ranking import ndcg_at
 from components.common.stage import progress
+from components.fuse.coverage import SPARE, shown, wide_enough
 from components.fuse.lists import FitSet, Lists
 from components.fuse.methods import SINGLE, STEADY, Method, methods, single
 from components.fuse.stacker import SHAPES, Shape
@@ -20,6 +21,7 @@ from serving.calibration import FEATURES
 Doubles = npt.NDArray[np.float64]
 K = 10
 MAX_ROWS = 800_000
+REACHES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)  # how far popular items may be held back, the first: not at all
 PLENTY = 500  # lists to learn from: above it the best method serves, below it the steadiest of equals
 
 
@@ -80,12 +82,18 @@ def fit_task(
     fixed = {f"{SINGLE}{ranked[0]}": single(ranked[0], members)}
     if options.prior is not None:
         fixed = {options.prior.kind: options.prior} | fixed
-    judged = _cross_fit(sets, folds, lists, on_trial, fixed, options)
+    tables = _cross_fit(sets, folds, lists, on_trial, fixed, options)
+    judged = judge(sets, folds, tables)
     chosen = choose(judged, alone, len(lists))
+    if len(lists) >= PLENTY:
+        chosen = _wide_enough(sets, folds, tables, judged, chosen, single(ranked[0], members))
     blends = fixed | {name: method(lists) for name, method in known.items()}
     if options.absences:
         blends[chosen] = _with_absences(blends[chosen], lists, ranked, families, options)
-    report = _report(judged | alone, chosen, blends, lists, sets) | {"seconds": round(time.perf_counter() - started, 3)}
+    if len(lists) >= PLENTY:
+        blends[chosen] = reaching(blends[chosen], _reach(sets, folds, tables, chosen))
+    report = _report(judged | alone, chosen, blends, lists, sets) | {"reach": blends[chosen].reach}
+    report["seconds"] = round(time.perf_counter() - started, 3)
     return TaskFusion(chosen=chosen, methods=blends), report
 
 
@@ -141,7 +149,8 @@ def _cross_fit(
     known: Mapping[str, Method],
     fixed: Mapping[str, Blend],
     options: Options,
-) -> dict[str, Doubles]:
+) -> list[dict[str, Blend]]:
+    """By fold, every method's blend learned on the other folds."""
     fold_of_group = dict(
         zip(np.concatenate([fit.groups for fit in sets]).tolist(), np.concatenate(folds).tolist(), strict=True)
     )
@@ -152,7 +161,36 @@ def _cross_fit(
         learned = {name: method(training) for name, method in known.items()} if len(training) else {}
         blends.append(dict(fixed) | learned)
     common = [name for name in (*fixed, *known) if all(name in table for table in blends)]
-    return judge(sets, folds, [{name: table[name] for name in common} for table in blends])
+    return [{name: table[name] for name in common} for table in blends]
+
+
+def _wide_enough(
+    sets: Sequence[FitSet],
+    folds: list[npt.NDArray[np.int64]],
+    tables: Sequence[Mapping[str, Blend]],
+    judged: Mapping[str, Doubles],
+    chosen: str,
+    member: Blend,
+) -> str:
+    worth = {name: mean(values) for name, values in judged.items()}
+    near = [name for name in worth if worth[name] >= (1 - SPARE) * worth[chosen]]
+    asked = [{name: table[name] for name in near} | {member.kind: member} for table in tables]
+    return wide_enough({name: worth[name] for name in near}, shown(sets, folds, asked), chosen, member.kind)
+
+
+def _reach(
+    sets: Sequence[FitSet], folds: list[npt.NDArray[np.int64]], tables: Sequence[Mapping[str, Blend]], chosen: str
+) -> float:
+    """The farthest of `REACHES` that costs nothing on the lists: shown are then items that few others would show."""
+    options = [{str(reach): reaching(table[chosen], reach) for reach in REACHES} for table in tables]
+    found = {reach: mean(values) for reach, values in judge(sets, folds, options).items()}
+    return max(reach for reach in REACHES if found[str(reach)] >= found[str(REACHES[0])])
+
+
+def reaching(blend: Blend, reach: float) -> Blend:
+    """*blend*, and those it holds for absent members, with *reach*."""
+    without = {name: reaching(other, reach) for name, other in blend.without.items()}
+    return blend.model_copy(update={"reach": reach, "without": without})
 
 
 def judge(

@@ -8,6 +8,7 @@ import numpy as np
 from components.fuse import voting
 from components.fuse.alpha import best_alpha
 from components.fuse.greedy import greedy
+from components.fuse.heads import softmax_head
 from components.fuse.least_squares import Constraint, Moments, solve
 from components.fuse.lists import USED, Lists, table
 from components.fuse.meta import meta
@@ -21,7 +22,7 @@ Method = Callable[[Lists], Blend]
 SINGLE = "single:"
 RIDGE = 1e-6  # keeps twin members from taking huge opposite weights
 FREE = {"softmax_firm": 1e-2, "softmax_free": 1e-3, "softmax_loose": 1e-4}  # l2, chosen among by cross-fitting
-BASE = "softmax_free"  # the linear blend that the stacker corrects
+BASE = "softmax_head"  # the linear blend that the stacker corrects
 STEADY = ("prior", "softmax", *FREE, "least_squares_non_negative", "least_squares")  # which to take of equals
 
 
@@ -100,7 +101,7 @@ def methods(
     found["least_squares"] = partial(least_squares, constraint="free", kind="least_squares")
     found["softmax"] = softmax
     found |= {kind: partial(softmax_free, kind=kind) for kind in FREE}
-    found["greedy"] = greedy
+    found |= {"softmax_head": softmax_head, "greedy": greedy}
     if moments:
         found |= {"network": partial(network, seed=seed), "meta": partial(meta, seed=seed)}
         found |= {

@@ -36,9 +36,7 @@ class Shape:
 SHAPES = {"stacker": Shape(), "stacker_firm": Shape(rounds=40, leaves=4, fewest_rows=200, l2=30.0)}
 
 
-def stacker(
-    lists: Lists, linear: Callable[[Lists], Blend], kind: str, shape: Shape, seeds: int, seed: int
-) -> Blend:
+def stacker(lists: Lists, linear: Callable[[Lists], Blend], kind: str, shape: Shape, seeds: int, seed: int) -> Blend:
     """*linear* fitted on all lists, and trees over it.
 
     Args:

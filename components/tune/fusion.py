@@ -1,7 +1,6 @@
 """The search for how the blend is learned, judged by cross-fitting on the fit windows."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
@@ -9,8 +8,8 @@ from components.common.config import Effort
 from components.common.prepared import Prepared
 from components.fuse.config import EFFORTS, FusionConfig
 from components.fuse.fit import fold_of, judge
+from components.fuse.heads import softmax_head
 from components.fuse.lists import FitSet, Lists
-from components.fuse.methods import BASE, softmax_free
 from components.fuse.run import FEWEST_USERS, Inputs, fit_engines, fit_sets
 from components.fuse.spaces import KIND, SPACE
 from components.fuse.stacker import stacker
@@ -43,9 +42,9 @@ def cross_fitted(sets: Sequence[FitSet], lists: Lists, config: FusionConfig, see
     groups = np.concatenate([fit.groups for fit in sets])
     distinct, first = np.unique(groups, return_index=True)
     fold_of_list = np.concatenate(folds)[first][np.searchsorted(distinct, lists.groups)]
-    base, shape = partial(softmax_free, kind=BASE), config.shapes[KIND]
+    shape = config.shapes[KIND]
     blends = [
-        {KIND: stacker(lists.take(fold_of_list != fold), base, KIND, shape, seeds=1, seed=seed)}
+        {KIND: stacker(lists.take(fold_of_list != fold), softmax_head, KIND, shape, seeds=1, seed=seed)}
         for fold in range(config.folds)
     ]
     return judge(sets, folds, blends)[KIND]
