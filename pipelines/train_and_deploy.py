@@ -48,7 +48,7 @@ def train_and_deploy(
         config: a shop.yaml; empty: the one beside the tables.
         relations: known complements and substitutes, used as truth in the report only.
         protocol: `temporal` or `leave-one-out`.
-        effort: `fast` (one fit window) or `full` (two, and longer training).
+        effort: `fast` (two fit windows) or `full` (three, and longer training).
         seed: every random choice follows from it.
         store: where releases, the registry and online features are kept.
         encoder: `minilm-int8`, or the folder of a text encoder.

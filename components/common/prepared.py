@@ -55,6 +55,11 @@ class Split(Config):
         return tuple({cut.members: cut for cut in reversed(self.cuts)}.values())[::-1]
 
     @property
+    def tuning(self) -> Cut:
+        """The cut on whose training members choose their numbers: the newest that the test has no part in."""
+        return self.fits[-1] if self.fits else self.test
+
+    @property
     def test(self) -> Cut:
         """The cut on which the release is evaluated."""
         return next(cut for cut in self.cuts if cut.role == "test")

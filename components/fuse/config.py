@@ -13,7 +13,7 @@ class FusionConfig(Config):
 
     users: int = Field(default=6_000, ge=1, description="users a task learns from, over all fit windows")
     folds: int = Field(default=3, ge=2, description="parts of the cross-fit")
-    rows: int = Field(default=500_000, ge=1, description="candidates learned from, at most")
+    rows: int = Field(default=800_000, ge=1, description="candidates learned from, at most")
     methods: tuple[str, ...] = Field(default=(), description="methods that may serve; empty: all")
     shapes: dict[str, Shape] = Field(default_factory=lambda: dict(SHAPES), description="by stacker, of its trees")
 

@@ -12,7 +12,7 @@ from components.common.prepared import Cut
 from serving.arrays import Bools, Ints, Longs
 
 WINDOW_DAYS, SHARE_OF_SPAN = 28.0, 13
-FIT_WINDOWS: dict[Effort, int] = {"fast": 1, "full": 2}
+FIT_WINDOWS: dict[Effort, int] = {"fast": 2, "full": 3}  # weights of one window alone follow its whims
 ONLY_TRAINS = 3  # a user with fewer events than this has none to spare for fit and test
 REPEAT_SHARE = 0.05
 

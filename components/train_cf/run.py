@@ -1,4 +1,4 @@
-"""The stage: tune each member once, on the earliest training, then train it for every cut."""
+"""The stage: tune each member once, on the training of the newest fit window, then train it for every cut."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ REPURCHASE = "repurchase"
 def train_cf(prepared: Path, out: Path, effort: str, seed: int, settings: str = "") -> None:
     """Write *out*/<cut.members>/<member>/ for every training of the prepared shop.
 
-    Numbers are chosen on an inner hold-out of the earliest training's own events and used for all trainings. A
+    Numbers are chosen on an inner hold-out of the newest fit window's own training events and used for all trainings. A
     cut without events to learn from gets no members. *settings* (see Settings.load) may give numbers, which are
     then not searched for, leave members out, or ask for members that the effort does without.
 
@@ -42,7 +42,7 @@ def train_cf(prepared: Path, out: Path, effort: str, seed: int, settings: str = 
     cuts = [cut for cut in shop.split.trainings if len(shop.train(cut))]
     if not cuts:
         return
-    held = hold_out(shop, cuts[0], _effort(effort), seed)
+    held = hold_out(shop, shop.split.tuning, _effort(effort), seed)
     inner = _inner(shop, held)
     most = usual(inner, _effort(effort))
     names = [name for name in RECIPES if told.wants(name, name in most)]

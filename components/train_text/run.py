@@ -48,7 +48,7 @@ def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
     """Write out/<cut.members>/{attributes,lexical,profile,text,tfidf} for every training.
 
     `profile` only where users have one; with effort "full" `word2vec` too, which costs more than it adds to a fast
-    run. Their numbers and those of `attributes` are chosen once, on the earliest training, and used for all.
+    run. Their numbers and those of `attributes` are chosen once, on the training of the newest fit window, and used for all.
 
     Args:
         prepared: a prepared folder.
@@ -72,8 +72,8 @@ def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
 
 
 def _numbers(shop: Prepared, told: Settings, search: Set[str], effort: Effort, seed: int) -> Numbers:
-    """What the settings say; of the members in *search*, what a hold-out of the earliest training says."""
-    cut = shop.split.trainings[0]
+    """What the settings say; of the members in *search*, what a hold-out of the newest fit window's training says."""
+    cut = shop.split.tuning
     attributes, profile, word2vec = (
         told.fill("attributes", AttributesConfig()),
         told.fill("profile", ProfileConfig()),

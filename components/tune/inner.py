@@ -23,7 +23,7 @@ from serving.states import UserStates
 
 @dataclass(frozen=True)
 class Inner:
-    """A shop as it was before the hold-out of its earliest training: nothing later than that is ever looked at.
+    """A shop as it was before the hold-out of the training of its newest fit window: nothing later than that is ever looked at.
 
     shop: holds only the events that trials learn from. cut: the training of that shop. held: what they are judged by.
     effort: of the run that is tuned for.
@@ -37,7 +37,7 @@ class Inner:
     @classmethod
     def of(cls, prepared: Prepared, effort: Effort, seed: int) -> "Inner":
         """Hold out the last window (temporal) or the last visit of some users (leave-one-out)."""
-        cut = prepared.split.trainings[0]
+        cut = prepared.split.tuning
         held = hold_out(prepared, cut, effort, seed)
         learned = held.visits[[c.USER, c.VISIT]].drop_duplicates()
         train = prepared.train(cut)

@@ -74,7 +74,7 @@ def tune_members(family: str, prepared: Path, embeddings: Path, out: Path, task:
     shop = Prepared.load(prepared)
     out.mkdir(parents=True, exist_ok=True)
     found: list[Found] = []
-    if len(shop.train(shop.split.trainings[0])):
+    if len(shop.train(shop.split.tuning)):
         inner = Inner.of(shop, task.effort, task.seed)
         if inner.held.judges:
             found = list(_searched(list(FAMILIES[family](inner, embeddings, task.seed)), task))

@@ -150,7 +150,7 @@ def test_real_baskets(tmp_path: Path) -> None:
     write_journey(tmp_path / "tables", households=60)
     counts = prepare(tmp_path / "tables", tmp_path / "out", "temporal", "full", 0)
     shop = Prepared.load(tmp_path / "out")
-    assert [cut.name for cut in shop.split.cuts] == ["fit_2", "fit_1", "test"]
+    assert [cut.name for cut in shop.split.cuts] == ["fit_3", "fit_2", "fit_1", "test"]
     assert shop.split.repeats
     assert 0 < counts["test"] < counts["fit"] < counts["train"] < counts["events"]
     before = shop.train(shop.split.test)

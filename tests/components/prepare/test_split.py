@@ -31,11 +31,16 @@ def test_the_test_window_ends_with_the_last_event_and_fit_windows_come_before_it
     cuts = split.temporal_cuts(times, np.ones(101, bool), "full", 10)
     end = 100 * DAY + 1
     assert cuts == (
+        Cut(name="fit_3", role="fit", members="fit_3", as_of=end - 40 * DAY, until=end - 30 * DAY),
         Cut(name="fit_2", role="fit", members="fit_2", as_of=end - 30 * DAY, until=end - 20 * DAY),
         Cut(name="fit_1", role="fit", members="fit_1", as_of=end - 20 * DAY, until=end - 10 * DAY),
         Cut(name="test", role="test", members="final", as_of=end - 10 * DAY, until=end),
     )
-    assert [cut.name for cut in split.temporal_cuts(times, np.ones(101, bool), "fast", 10)] == ["fit_1", "test"]
+    assert [cut.name for cut in split.temporal_cuts(times, np.ones(101, bool), "fast", 10)] == [
+        "fit_2",
+        "fit_1",
+        "test",
+    ]
 
 
 @pytest.mark.parametrize("effort", ["fast", "full"])
