@@ -114,13 +114,13 @@ def fit_sets(
         asked = answers(shop, cut, path, engine).of_task(task).sample(config.users // len(engines), seed)
         if len(asked.users):
             sets.append(fit_set(engine, asked, task))
-    return _with_common_members(sets)
+    return _with_newest_members(sets)
 
 
-def _with_common_members(sets: list[FitSet]) -> list[FitSet]:
-    """Restrict the sets to the members that every cut has."""
-    common = [name for name in sets[0].members if all(name in fit.members for fit in sets)] if sets else []
-    return [fit.of(common) for fit in sets]
+def _with_newest_members(sets: list[FitSet]) -> list[FitSet]:
+    """The sets that know every member of the newest one, restricted to those: an older shop may have had too little."""
+    newest = sets[-1].members if sets else ()
+    return [fit.of(newest) for fit in sets if set(newest) <= set(fit.members)]
 
 
 def _search(path: Path, serving: Engine, out: Path, seed: int) -> tuple[TaskFusion, dict[str, Any]]:

@@ -48,7 +48,8 @@ def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
     """Write out/<cut.members>/{attributes,lexical,profile,text,tfidf} for every training.
 
     `profile` only where users have one; with effort "full" `word2vec` too, which costs more than it adds to a fast
-    run. Their numbers and those of `attributes` are chosen once, on the training of the newest fit window, and used for all.
+    run. Their numbers and those of `attributes` are chosen once, on the training of the
+    newest fit window, and used for all.
 
     Args:
         prepared: a prepared folder.

@@ -23,7 +23,7 @@ from serving.states import UserStates
 
 @dataclass(frozen=True)
 class Inner:
-    """A shop as it was before the hold-out of the training of its newest fit window: nothing later than that is ever looked at.
+    """A shop as it was before the hold-out of its newest fit window's training: nothing later is ever looked at.
 
     shop: holds only the events that trials learn from. cut: the training of that shop. held: what they are judged by.
     effort: of the run that is tuned for.

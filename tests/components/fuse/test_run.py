@@ -11,9 +11,10 @@ from components.common import columns as c
 from components.common.files import read_json
 from components.common.prepared import Cut, Prepared
 from components.fuse.fit import Options, fit_task
+from components.fuse.lists import FitSet
 from components.fuse.pools import answers, fit_set
 from components.fuse.priors import PRIORS, prior_of
-from components.fuse.run import Inputs, _engine, fuse
+from components.fuse.run import Inputs, _engine, _with_newest_members, fuse
 from components.fuse.search import fit_search, judged_set
 from components.ingest.run import ingest
 from components.prepare.run import prepare
@@ -229,3 +230,17 @@ def test_two_cuts_are_learned_from_together(root: Path) -> None:
     fusion, report = fit_task(sets, {"item_knn": "cf"}, Options(seed=1))
     assert report["lists"] == sum(len(fit) for fit in sets)
     assert "alpha" not in fusion.methods
+
+
+def test_an_older_window_whose_shop_had_too_little_for_a_member_teaches_nothing() -> None:
+    def lists(members: tuple[str, ...]) -> FitSet:
+        shape = (2, 3)
+        return FitSet(
+            members, np.zeros((*shape, len(members)), np.float32), np.ones(shape, bool), np.zeros(shape, np.float32),
+            np.ones(2, np.int64), np.arange(2),
+        )  # fmt: skip
+
+    poor, rich, newest = lists(("als",)), lists(("als", "bpr", "text")), lists(("als", "text"))
+    kept = _with_newest_members([poor, rich, newest])
+    assert [fit.members for fit in kept] == [("als", "text")] * 2
+    assert _with_newest_members([]) == []

@@ -35,7 +35,7 @@ def test_a_state_holds_what_precedes_the_cut_and_nothing_after(tmp_path: Path) -
     planted = [("a", "z", edge), ("b", "w", at(126.4)), ("d", "x", at(1)), ("d", "w", edge)]  # inside the window
     new = pd.DataFrame([(u, i, "purchase", t, 1.0, 1.0, None) for u, i, t in planted], columns=events.columns)
     shop = shop_of(tmp_path, pd.concat([events, new], ignore_index=True))
-    assert materialize(tmp_path / "prepared", None, tmp_path / "out") == {"fit_1": 2, "test": 3}
+    assert materialize(tmp_path / "prepared", None, tmp_path / "out") == {"fit_2": 2, "fit_1": 2, "test": 3}
     states = states_of(tmp_path / "out", "test")
     assert shop.split.test.as_of == start
     assert states["a"][c.ITEM_IDS] == ["x"]
@@ -103,10 +103,10 @@ def test_snapshots_are_unique_per_user_and_time_and_statistics_are_as_of_the_cut
     assert not sources[services.USER_BEHAVIOUR].duplicated([c.USER_ID, c.EVENT_TIMESTAMP]).any()
     assert (sources[services.USER_BEHAVIOUR][c.USER_ID] == "c").sum() == 1  # no news between the cuts: one row
     x = sources[services.ITEM_STATISTICS].query("item_id == 'x'").sort_values(c.EVENT_TIMESTAMP)
-    assert x["item_events"].tolist() == [9, 11, 13]
-    assert x["events_28d"].tolist() == [3, 3, 3]
-    assert x["buyers"].tolist() == [1, 1, 1]
-    assert x["mean_price"].tolist() == [2.0, 2.0, 2.0]
+    assert x["item_events"].tolist() == [7, 9, 11, 13]
+    assert x["events_28d"].tolist() == [3] * 4
+    assert x["buyers"].tolist() == [1] * 4
+    assert x["mean_price"].tolist() == [2.0] * 4
     vector = sources[services.ITEM_TEXT_EMBEDDING].iloc[1]
     assert (vector[c.EMBEDDING].tolist(), vector["encoder"]) == ([0.0, 1.0, 0.0], "tiny 2")
     assert read_json(tmp_path / "out" / "features.json")["last_event"] == shop.split.last_event

@@ -28,6 +28,7 @@ def test_the_planted_shop_is_split_by_time(tmp_path: Path) -> None:
     last = MONDAY + int(126.5 * DAY)
     assert shop.split.last_event == last
     assert [(cut.name, cut.as_of, cut.until) for cut in shop.split.cuts] == [
+        ("fit_2", last + 1 - 60 * DAY, last + 1 - 40 * DAY),
         ("fit_1", last + 1 - 40 * DAY, last + 1 - 20 * DAY),
         ("test", last + 1 - 20 * DAY, last + 1),
     ]
@@ -53,7 +54,7 @@ def test_users_items_and_searches_have_their_places(tmp_path: Path) -> None:
     assert searches.to_dict("records") == [{c.USER: 2, c.QUERY: "red shoes", c.TIMESTAMP: at(2)}]
     assert "search" not in set(shop.events[c.EVENT])
     assert (tmp_path / "out" / "relations.parquet").read_bytes() == b"as it is"
-    assert counts == {"users": 4, "items": 4, "events": 33, "train": 23, "fit": 5, "test": 5}
+    assert counts == {"users": 4, "items": 4, "events": 33, "train": 18, "fit": 10, "test": 5}
 
 
 def test_what_the_windows_hold_changes_nothing_learned(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from serving.queries import Queries
 AT_FAST = {"popularity", "item_knn", "cooccurrence", "als", "linear"}  # where a visit is one item
 
 
-@pytest.mark.parametrize(("protocol", "cuts"), [("temporal", {"fit_2", "fit_1", "final"}), ("leave-one-out", {"all"})])
+@pytest.mark.parametrize(("protocol", "cuts"), [("temporal", {"fit_1", "final"}), ("leave-one-out", {"all"})])
 def test_every_training_gets_every_member(tmp_path: Path, protocol: str, cuts: set[str]) -> None:
     prepared = planted_shop(protocol=protocol)
     prepared.save(tmp_path / "prepared")
@@ -48,7 +48,7 @@ def test_tuned_runs_are_bit_identical_and_say_how_long_they_took(
     )
     assert one == two
     facts = [json.loads(line) for line in (tmp_path / "progress").read_text().splitlines()]
-    assert {fact["work"] for fact in facts if fact["kind"] == "member"} == {"tune", "fit_2", "fit_1", "final"}
+    assert {fact["work"] for fact in facts if fact["kind"] == "member"} == {"tune", "fit_1", "final"}
     assert [fact for fact in facts if fact["kind"] == "progress"][-1]["done"] == facts[-1]["total"]
 
 
