@@ -22,6 +22,7 @@ Doubles = npt.NDArray[np.float64]
 K = 10
 MAX_ROWS = 800_000
 REACHES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)  # how far popular items may be held back, the first: not at all
+ABSENT_LISTS = 2_000  # of evenly spread lists a blend without one member learns
 PLENTY = 500  # lists to learn from: above it the best method serves, below it the steadiest of equals
 
 
@@ -223,10 +224,9 @@ def _with_absences(
     deep member), the best of the others stands in. A prior needs nothing: its other weights just grow.
     """
     without = {}
+    some = lists.take(np.arange(0, len(lists), 1 + (len(lists) - 1) // ABSENT_LISTS)) if len(lists) else lists
     for number, name in enumerate(lists.members):
-        fitted = (
-            _fitted_without(name, blend.kind, lists, ranked, families, options) if _has_a_say(name, blend) else None
-        )
+        fitted = _fitted_without(name, blend.kind, some, ranked, families, options) if _has_a_say(name, blend) else None
         progress("fuse", number + 1, len(lists.members))
         if fitted is not None:
             without[name] = fitted
