@@ -10,7 +10,7 @@ from serving.arrays import PAD, top_k
 from serving.blend import Blend, apply
 
 K = 10
-SPARE = 0.03  # share of the best NDCG that a blend may lack that shows more of the catalogue
+SPARE = 0.05  # share of the best NDCG that a blend may lack that shows more of the catalogue
 WIDE = 0.9  # of the items that the best member alone shows: as many are enough
 
 
