@@ -1,5 +1,6 @@
 """Steps of training as integer arrays: positions, their histories, and the items of one sampled softmax."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +49,7 @@ class Step:
         )
 
 
-class Sampler:
+class Sampler(ABC):
     """Draws steps from positions."""
 
     def __init__(self, entries: Entries, positions: Positions, n_items: int, config: DeepConfig) -> None:
@@ -64,12 +65,13 @@ class Sampler:
             self.queue = self._pass()
         return self.step(self.queue.pop())
 
+    @abstractmethod
     def step(self, batch: Longs) -> Step:
         """The step of one batch: positions, or windows of entries."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _pass(self) -> list[Longs]:
-        raise NotImplementedError
+        """The batches of one pass, the last one first."""
 
     def _step(self, at: Positions, history: Ints, ages: Ints, reads: Ints, before: Ints) -> Step:
         """history (b, l) items, -1 = padding; before (p, l) items that are known when each position is read."""

@@ -153,3 +153,12 @@ def test_trees_of_another_shape_are_refused() -> None:
         Trees(members=NAMES, context=("history",), trees=())
     with pytest.raises(ValidationError, match="trees read"):
         blend(Trees(members=("als",), trees=()))
+
+
+def test_what_equals_a_threshold_goes_left() -> None:
+    tree = split("linear", 0.1, 1.0, 2.0)  # 0.1 lies between two float32: the lower goes left, the higher right
+    rows = np.zeros((3, len(COLUMNS)), np.float32)
+    low = np.nextafter(np.float32(0.1), np.float32(0))
+    rows[:, COLUMNS.index("linear")] = low, np.float32(0.1), np.float32(0.2)
+    found = Trees(members=NAMES, trees=(tree, split("linear", float(low), 10.0, 20.0))).flat.attribute(rows).sum(axis=1)
+    assert found.tolist() == [11.0, 22.0, 22.0]

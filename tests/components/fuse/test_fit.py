@@ -230,3 +230,17 @@ def test_reach_takes_from_the_popular_and_nothing_else() -> None:
     np.testing.assert_allclose(change[..., 1], -0.5 * evidence.features[:, :, 1, BORDA], atol=1e-6)
     assert not change[..., [0, 2, 3]].any()
     assert far.without["sequence"].reach == 0.5
+
+
+def test_with_plenty_of_lists_what_serves_holds_the_popular_back_where_that_is_free() -> None:
+    def fitted(n: int) -> float:
+        fit = shop((0.3, 50.0, 50.0), n=n)
+        disliked = fit.scores.copy()
+        disliked[:, :, 1] = -fit.scores[:, :, 0]
+        against = FitSet(NAMES, disliked, fit.valid, fit.labels, fit.n_relevant, fit.groups)
+        fusion, report = fit_task([against], FAMILIES, Options(only=("softmax",), absences=False))
+        assert fusion.methods[fusion.chosen].reach == report["reach"]
+        return float(report["reach"])
+
+    assert fitted(600) == REACHES[-1]
+    assert fitted(400) == 0
