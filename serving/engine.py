@@ -179,5 +179,6 @@ def rank_with(pool: Pool, blend: Blend, k: int, weights: Mapping[str, float] | N
     chosen = np.maximum(order, 0)
     items = np.where(order == PAD, PAD, np.take_along_axis(pool.candidates, chosen, axis=1))
     scores = np.take_along_axis(total, chosen, axis=1)
-    parts = np.take_along_axis(contributions, chosen[:, :, None], axis=1)
+    flat = chosen + np.arange(len(chosen))[:, None] * contributions.shape[1]
+    parts = np.take(contributions.reshape(-1, contributions.shape[2]), flat, axis=0)
     return Ranking(items.astype(np.int32), scores, parts, (*evidence.members, CONTEXT_PART))

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from serving.arrays import PAD, Bools, Floats, Ints, top_k
+from serving.arrays import PAD, Bools, Floats, Ints, Longs, top_k
 from serving.blend import POPULARITY
 from serving.evidence import Evidence
 
@@ -45,10 +45,34 @@ class Pool:
         """
         if POPULARITY not in self.members:
             return top_k(totals, k)
+        keys = descending(totals).astype(np.int64) << 32
+        keys += self._standing
+        keys.sort(axis=1)
+        keys = keys[:, :k]
+        order = np.take_along_axis(self._by_popularity, keys & 0xFFFFFFFF, axis=1)
+        return np.where(keys >> 32 == HIDDEN, PAD, order).astype(np.int32)
+
+    @cached_property
+    def _by_popularity(self) -> Longs:
+        """(n, c) places, the most popular first, not scored last, equals by row: how equal totals are ordered."""
         popular = self.scores[:, :, self.members.index(POPULARITY)]
-        order = np.lexsort((-popular, -totals), axis=1)[:, :k]
-        low = np.isneginf(np.take_along_axis(totals, order, axis=1))
-        return np.where(low, PAD, order).astype(np.int32)
+        return np.argsort(-popular, axis=1, kind="stable")
+
+    @cached_property
+    def _standing(self) -> Longs:
+        """(n, c) where each place stands in that order."""
+        standing = np.empty_like(self._by_popularity)
+        np.put_along_axis(standing, self._by_popularity, np.arange(standing.shape[1])[None, :], axis=1)
+        return standing
+
+
+def descending(totals: Floats) -> Ints:
+    """Whole numbers that rise as *totals* fall; minus zero is zero. No NaN."""
+    bits = (totals + np.float32(0)).view(np.int32)
+    return ~(bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF)))
+
+
+HIDDEN = int(descending(np.array([-np.inf], dtype=np.float32))[0])
 
 
 @dataclass(frozen=True)
