@@ -1,5 +1,6 @@
 """How sure is a gain? Users are drawn again and again, both rankings judged on the same draw."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -39,28 +40,49 @@ def paired(challenger: Doubles, champion: Doubles, seed: int, resamples: int = R
     Returns:
         None when nobody has both values.
     """
-    both = ~(np.isnan(challenger) | np.isnan(champion))
-    ours, theirs = challenger[both], champion[both]
-    if not len(ours):
-        return None
-    one, other = _resampled_means(np.stack([ours, theirs], axis=1), seed, resamples).T
-    difference = _interval(float(ours.mean() - theirs.mean()), one - other)
+    return all_paired({"": challenger}, champion, seed, resamples).get("")
+
+
+def all_paired(
+    challengers: Mapping[str, Doubles], champion: Doubles, seed: int, resamples: int = RESAMPLES
+) -> dict[str, Paired]:
+    """The same of several challengers, by name, on one draw; a user whom any of them lacks is left out of all.
+
+    Returns:
+        Nothing when nobody has every value.
+    """
+    values = np.stack([champion, *challengers.values()], axis=1)
+    values = values[~np.isnan(values).any(axis=1)]
+    if not len(values):
+        return {}
+    theirs, ours = values[:, 0], values.T[1:]
+    drawn = _resampled_means(np.column_stack([theirs, values[:, 1:] - theirs[:, None]]), seed, resamples)
+    found = [_pair(one, theirs, gained, drawn[:, 0]) for one, gained in zip(ours, drawn.T[1:], strict=True)]
+    return dict(zip(challengers, found, strict=True))
+
+
+def _pair(ours: Doubles, theirs: Doubles, gained: Doubles, other: Doubles) -> Paired:
+    """Of both sides' values by user; by draw, the mean gained and the champion's own."""
+    difference = _interval(float(ours.mean() - theirs.mean()), gained)
     if theirs.mean() <= 0:
         return Paired(difference, None, len(ours))
     usable = other > 0
-    relative = _interval(float(ours.mean() / theirs.mean() - 1), one[usable] / other[usable] - 1)
+    relative = _interval(float(ours.mean() / theirs.mean() - 1), gained[usable] / other[usable])
     return Paired(difference, relative, len(ours))
 
 
 def _resampled_means(values: Doubles, seed: int, resamples: int) -> Doubles:
-    """(resamples, columns) means of rows drawn with replacement."""
+    """(resamples, columns) means of rows drawn with replacement: how often each was drawn, times its values."""
     draw = np.random.default_rng(seed)
+    n = len(values)
     means = np.empty((resamples, values.shape[1]))
-    at_once = max(1, CHUNK // len(values))
+    at_once = max(1, CHUNK // n)
     for start in range(0, resamples, at_once):
-        stop = min(start + at_once, resamples)
-        rows = draw.integers(len(values), size=(stop - start, len(values)))
-        means[start:stop] = values[rows].mean(axis=1)
+        size = min(at_once, resamples - start)
+        rows = draw.integers(n, size=(size, n))
+        rows += np.arange(size)[:, None] * n
+        often = np.bincount(rows.ravel(), minlength=size * n).reshape(size, n)
+        means[start : start + size] = often.astype(np.float64) @ values / n
     return means
 
 

@@ -11,7 +11,7 @@ from components.common.ranking import Doubles
 from components.common.stage import progress
 from components.evaluate.metrics import LONGEST, auc
 from components.evaluate.relevance import Relevance
-from serving.arrays import PAD, Bools, Floats, Ints
+from serving.arrays import PAD, Bools, Floats, Ints, Longs
 from serving.engine import RECALL, Engine
 from serving.pool import Ranking
 from serving.queries import RECOMMEND
@@ -30,17 +30,19 @@ class Judged:
     auc: Doubles
 
     @classmethod
-    def join(cls, parts: list["Judged"]) -> "Judged":
-        """The users of all parts, in order."""
-        return cls(np.concatenate([part.items for part in parts]), np.concatenate([part.auc for part in parts]))
+    def join(cls, parts: list["Judged"], order: Longs | None = None) -> "Judged":
+        """The users of all parts, one after the other, or those in the places *order* of that row."""
+        whole = cls(np.concatenate([part.items for part in parts]), np.concatenate([part.auc for part in parts]))
+        return whole if order is None else cls(whole.items[order], whole.auc[order])
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What one task's test gave.
 
-    members: by name, the full catalogue ranked by that member alone. methods: by name, the blend behind recall as
-    served; `chosen` names the one that serves. channels: by name, (n,) recall@100 of each user; pooled: (n,) recall
+    members: by name, the full catalogue ranked by that member alone. fused: the blend that serves, behind recall as
+    served; `chosen` is its name. asked: (m,) places of the users, ascending, for whom every blend was ranked; methods:
+    by name, its lists of those m users. channels: by name, (n,) recall@100 of each user; pooled: (n,) recall
     of the union of the channels, the most that any blend can reach. curves: by channel and for "fused", (100,) recall
     at 1..100, summed over users. false_positives: (100,) share of the irrelevant catalogue that fused has shown by
     then, summed over users.
@@ -49,16 +51,13 @@ class Outcome:
     task: str
     chosen: str
     members: dict[str, Judged]
+    fused: Judged
+    asked: Longs
     methods: dict[str, Judged]
     channels: dict[str, Doubles]
     pooled: Doubles
     curves: dict[str, Doubles]
     false_positives: Doubles
-
-    @property
-    def fused(self) -> Judged:
-        """The chosen method's lists."""
-        return self.methods[self.chosen]
 
     def roc(self) -> list[list[float]]:
         """False and true positive rates of fused: its first 100 places, then all it did not recall, which ties."""
@@ -67,7 +66,14 @@ class Outcome:
         return [[0.0, *np.minimum(rate, 1).tolist(), 1.0] for rate in rates]
 
 
-def judge(engine: Engine, states: UserStates, relevance: Relevance, task: str, workers: int = WORKERS) -> Outcome:
+def judge(
+    engine: Engine,
+    states: UserStates,
+    relevance: Relevance,
+    task: str,
+    workers: int = WORKERS,
+    asked: Longs | None = None,
+) -> Outcome:
     """Rank every user of *relevance*.
 
     Args:
@@ -76,19 +82,27 @@ def judge(engine: Engine, states: UserStates, relevance: Relevance, task: str, w
         relevance: what they came to want.
         task: `discovery` or `next_basket`.
         workers: batches under way at once.
+        asked: (m,) places of the users, ascending, for whom the blends that do not serve are ranked too; None: all.
     """
     if engine.fusion is None:
         raise ValueError("judge: an engine without fusion cannot be evaluated")
-    starts = range(0, len(relevance), BATCH)
+    everyone = np.arange(len(relevance))
+    asked = everyone if asked is None else asked
+    rest = np.setdiff1d(everyone, asked, assume_unique=True)
+    fusion = engine.fusion.tasks[task]
+    work = [(rows, tuple(fusion.methods)) for rows in _batches(asked)] + [(rows, ()) for rows in _batches(rest)]
 
-    def one(start: int) -> Outcome:
-        stop = min(start + BATCH, len(relevance))
-        batch = states.take(np.arange(start, stop))
-        return _judge_batch(engine, batch, relevance.take(start, stop), task)
+    def one(batch: tuple[Longs, tuple[str, ...]]) -> Outcome:
+        rows, methods = batch
+        return _judge_batch(engine, states.take(rows), relevance.take(rows), task, methods)
 
     with ThreadPoolExecutor(workers) as threads:
-        parts = list(_reported(threads.map(one, starts), len(starts)))
-    return _join(parts)
+        parts = list(_reported(threads.map(one, work), len(work)))
+    return _join(parts, np.concatenate([asked, rest]), asked)
+
+
+def _batches(rows: Longs) -> list[Longs]:
+    return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
 
 
 def _reported(parts: Iterator[Outcome], total: int) -> Iterator[Outcome]:
@@ -97,7 +111,10 @@ def _reported(parts: Iterator[Outcome], total: int) -> Iterator[Outcome]:
         yield part
 
 
-def _judge_batch(engine: Engine, states: UserStates, relevance: Relevance, task: str) -> Outcome:
+def _judge_batch(
+    engine: Engine, states: UserStates, relevance: Relevance, task: str, methods: tuple[str, ...]
+) -> Outcome:
+    """One batch, by the blend that serves and by *methods*."""
     queries = engine.queries(RECOMMEND, states)
     rows = engine.full_scores(queries, task)
     pool = engine.pool_of(queries, rows)
@@ -105,23 +122,28 @@ def _judge_batch(engine: Engine, states: UserStates, relevance: Relevance, task:
     for name, scores in rows.items():
         members[name] = Judged(_wide(pool.channels[name][:, :LONGEST]), auc(scores, relevance.rows, relevance.items))
     eligible = _eligible(next(iter(rows.values())), relevance)
-    fusion = engine.fusion.tasks[task]  # type: ignore[union-attr]
-    ranked = {name: engine.rank(pool, task, pool.candidates.shape[1], name) for name in fusion.methods}
-    methods = {
-        name: Judged(_wide(ranking.items[:, :LONGEST]), _pool_auc(ranking, relevance, eligible))
-        for name, ranking in ranked.items()
-    }
-    curves = {name: _curve(best, relevance) for name, best in pool.channels.items()}
-    fused = ranked[fusion.chosen].items
+
+    def ranked(method: str) -> Ranking:
+        return engine.rank(pool, task, pool.candidates.shape[1], method)
+
+    def listed(ranking: Ranking) -> Judged:
+        return Judged(_wide(ranking.items[:, :LONGEST]), _pool_auc(ranking, relevance, eligible))
+
+    chosen = engine.fusion.tasks[task].chosen  # type: ignore[union-attr]
+    best = ranked(chosen)
+    fused = listed(best)
+    curves = {name: _curve(channel, relevance) for name, channel in pool.channels.items()}
     return Outcome(
         task,
-        fusion.chosen,
+        chosen,
         members,
-        methods,
-        {name: _recall(best, relevance) for name, best in pool.channels.items()},
+        fused,
+        np.arange(len(relevance) if methods else 0),
+        {name: fused if name == chosen else listed(ranked(name)) for name in methods},
+        {name: _recall(channel, relevance) for name, channel in pool.channels.items()},
         _recall(pool.candidates, relevance),
-        curves | {FUSED: _curve(fused, relevance)},
-        _false_positives(fused, relevance, eligible),
+        curves | {FUSED: _curve(best.items, relevance)},
+        _false_positives(best.items, relevance, eligible),
     )
 
 
@@ -174,15 +196,19 @@ def _wide(items: Ints, width: int = LONGEST) -> Ints:
     return items.copy() if missing <= 0 else np.pad(items, ((0, 0), (0, missing)), constant_values=PAD)
 
 
-def _join(parts: list[Outcome]) -> Outcome:
-    first = parts[0]
+def _join(parts: list[Outcome], order: Longs, asked: Longs) -> Outcome:
+    """All users in their own order; the parts hold them in the order of the places *order*, *asked* first."""
+    first, own = parts[0], np.argsort(order)
+    ladder = [part for part in parts if part.methods]
     return Outcome(
         first.task,
         first.chosen,
-        {name: Judged.join([part.members[name] for part in parts]) for name in first.members},
-        {name: Judged.join([part.methods[name] for part in parts]) for name in first.methods},
-        {name: np.concatenate([part.channels[name] for part in parts]) for name in first.channels},
-        np.concatenate([part.pooled for part in parts]),
+        {name: Judged.join([part.members[name] for part in parts], own) for name in first.members},
+        Judged.join([part.fused for part in parts], own),
+        asked,
+        {name: Judged.join([part.methods[name] for part in ladder]) for name in first.methods},
+        {name: np.concatenate([part.channels[name] for part in parts])[own] for name in first.channels},
+        np.concatenate([part.pooled for part in parts])[own],
         {name: np.sum([part.curves[name] for part in parts], axis=0) for name in first.curves},
         np.sum([part.false_positives for part in parts], axis=0),
     )

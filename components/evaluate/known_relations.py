@@ -48,7 +48,7 @@ def _recall(engine: Engine, pairs: pd.DataFrame, kind: str) -> float | None:
         return None
     shares = []
     for start in range(0, len(truth), BATCH):
-        part = truth.take(start, min(start + BATCH, len(truth)))
+        part = truth.take(np.arange(start, min(start + BATCH, len(truth))))
         states = UserStates.from_items([[int(anchor)] for anchor in part.users], engine.as_of)
         ranked = engine.rank(engine.pool(engine.queries(scenario, states), scenario), scenario, K)
         shares.append(part.holds(ranked.items).sum(axis=1) / part.counts)

@@ -102,20 +102,16 @@ def auc(scores: Floats, rows: Longs, items: Ints) -> Doubles:
 
 
 def _count_by_scan(scores: Floats, rows: Longs, items: Ints, values: Floats) -> tuple[Longs, Longs, Longs]:
-    """Items above and at least at each pair's value, by passes without a copy: at most one pair a row."""
-    chosen = scores if len(rows) == len(scores) else scores[rows]
-    above, at_least = _marked(chosen > values[:, None]), _marked(chosen >= values[:, None])
-    eligible = scores.shape[1] - _marked(scores == -np.inf)
+    """Items above and at least at each pair's value, row by row without a copy: at most one pair a row."""
+    above, at_least = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
+    for pair, (row, value) in enumerate(zip(rows, values, strict=True)):
+        above[pair] = np.count_nonzero(scores[row] > value)
+        at_least[pair] = np.count_nonzero(scores[row] >= value)
+    eligible = np.array([row.size - np.count_nonzero(row == -np.inf) for row in scores], dtype=np.int64)
     eligible[rows] += scores[rows, items] == -np.inf
     last = values == NOT_SCORED  # ties with all that were not scored: everything eligible is at least that
     at_least[last] = eligible[rows[last]]
     return above, at_least, eligible
-
-
-def _marked(cells: Bools) -> Longs:
-    """(n,) how many are true in each row."""
-    counts: Longs = np.add.reduce(cells.view(np.uint8), axis=1, dtype=np.int32).astype(np.int64)
-    return counts
 
 
 def _count_by_sort(keyed: Floats, rows: Longs, values: Floats) -> tuple[Longs, Longs, Longs]:

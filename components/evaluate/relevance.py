@@ -46,10 +46,14 @@ class Relevance:
         found: Bools = (self._keys[place] == keys) & (items != PAD)
         return found
 
-    def take(self, start: int, stop: int) -> "Relevance":
-        """The users [start, stop)."""
-        low, high = np.searchsorted(self.rows, [start, stop])
-        return Relevance(self.users[start:stop], self.rows[low:high] - start, self.items[low:high], self.n_items)
+    def take(self, chosen: Longs) -> "Relevance":
+        """The users in the places *chosen*, in that order."""
+        first = np.searchsorted(self.rows, chosen)
+        sizes = self.counts[chosen]
+        ends = np.cumsum(sizes)
+        pairs = np.arange(int(sizes.sum())) + np.repeat(first - (ends - sizes), sizes)
+        rows = np.repeat(np.arange(len(chosen)), sizes)
+        return Relevance(self.users[chosen], rows, self.items[pairs], self.n_items)
 
     def among(self, items: Bools) -> "Relevance":
         """The same users with only the relevant items marked in *items* (n_items,)."""

@@ -69,21 +69,41 @@ def _head(story: Story) -> str:
 def _task(task: str, values: Mapping[str, Any]) -> str:
     fused, gain = values["fused"], values["gain"]
     members = sorted(values["members"].items(), key=lambda pair: -(pair[1][NDCG] or 0))
-    methods = sorted(values["methods"].items(), key=lambda pair: -(pair[1][NDCG] or 0))
     chosen = f"{fused['method']} (serves)"
-    named = [(chosen if name == fused["method"] else f"{name} (blend)", one) for name, one in methods]
-    shown = {name: one[NDCG] for name, one in [*named, *members]}
     rows = [("fused", fused), *members]
+    shown = {chosen: fused[NDCG]} | {name: one[NDCG] for name, one in members}
     chart = charts.bars(shown, f"NDCG@10, {task}", [chosen], gain["over"])
     return (
         f"<h2>{escape(TASK.get(task, task))}</h2>"
-        f'<p class="note">Every blend behind recall as served; every member over the whole catalogue. '
+        f'<p class="note">What serves behind recall as served; every member over the whole catalogue. '
         f"Orange: what serves. Blue: the best member.</p>{chart}"
         + _table(("", *SHOWN), [[name, *(number(one[metric]) for metric in SHOWN)] for name, one in rows], "fused")
-        + "<details><summary>All blends</summary>"
-        + _table(("", *SHOWN), [[name, *(number(one[metric]) for metric in SHOWN)] for name, one in named], chosen)
-        + "</details>"
+        + _ladder(task, values, chosen)
     )
+
+
+def _ladder(task: str, values: Mapping[str, Any], chosen: str) -> str:
+    """Every blend beside the best member, over the users for whom all of them were ranked."""
+    ladder, over, serves = values["ladder"], values["gain"]["over"], values["fused"]["method"]
+    methods = sorted(values["methods"].items(), key=lambda pair: -(pair[1][NDCG] or 0))
+    named = [(chosen if name == serves else name, one, ladder["gains"][name]) for name, one in methods]
+    best = ladder["best_member"][NDCG]
+    chart = charts.bars({**{name: one[NDCG] for name, one, _ in named}, over: best}, f"NDCG@10, {task}", [chosen], over)
+    rows = [[name, _gained(gain), *(number(one[metric]) for metric in SHOWN)] for name, one, gain in named]
+    rows.append([over, "", number(best)])
+    return (
+        f"<details><summary>All blends, for {ladder['users']:,} users</summary>"
+        f'<p class="note">Drawn by the run\'s seed where there are more; {escape(over)} is measured on the same users. '
+        "Gain: relative, NDCG@10, with its 95% interval. Coverage grows with the number of users.</p>"
+        + chart + _table(("", "gain", *SHOWN), rows, chosen) + "</details>"
+    )  # fmt: skip
+
+
+def _gained(gain: Mapping[str, Any]) -> str:
+    if gain["ci95"] is None:
+        return percent(None)
+    low, high = gain["ci95"]
+    return f"{percent(gain[NDCG])} ({percent(low)} to {percent(high)})"
 
 
 def _cost(metrics: Mapping[str, Any]) -> str:

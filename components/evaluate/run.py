@@ -23,7 +23,7 @@ from components.evaluate.metrics import mean
 from components.evaluate.relevance import Relevance, met, relevant
 from components.evaluate.report import Story, render
 from components.evaluate.summary import NDCG, Shelf, Summary, channels, segments, summarise
-from serving.arrays import Ints
+from serving.arrays import Ints, Longs
 from serving.engine import Engine
 from serving.features import HistoricalStates
 from serving.queries import DISCOVERY, NEXT_BASKET, RECOMMEND
@@ -31,6 +31,7 @@ from serving.states import UserStates
 
 SCHEMA_VERSION = 1
 METRICS_FILE, VERDICT_FILE, REPORT_FILE, CARD_FILE = "metrics.json", "verdict.json", "report.html", "model_card.md"
+LADDER_USERS = 5_000  # for whom every blend is ranked; the blend that serves and the members, for all
 JUDGEMENTS_FILE, FIT_REPORT = "judgements.parquet", "fit_report.json"
 
 
@@ -125,8 +126,15 @@ def _test(bench: Bench, task: str) -> Tested | None:
     relevance = relevant(bench.shop, split.test, task)
     if not served or not can or not len(relevance):
         return None
-    outcome = judge(bench.engine, bench.states_of(relevance), relevance, task)
+    asked = _drawn(len(relevance), split.seed)
+    outcome = judge(bench.engine, bench.states_of(relevance), relevance, task, asked=asked)
     return Tested(relevance, outcome, summarise(outcome, relevance, bench.shelf, split.seed))
+
+
+def _drawn(users: int, seed: int) -> Longs:
+    """Places of the users, ascending, for whom the blends that do not serve are ranked too."""
+    chosen = np.random.default_rng(seed).choice(users, min(users, LADDER_USERS), replace=False)
+    return np.sort(chosen).astype(np.int64)
 
 
 def _search(bench: Bench, prepared: Path, fusion: Path) -> tuple[float | None, float | None, Paired | None] | None:
@@ -214,7 +222,7 @@ def _metrics(bench: Bench, tested: dict[str, Tested], main: Tested | None, effor
         "as_of": None if as_of is None else moment(as_of).isoformat(),
         "release": bench.engine.digest,
         "dataset": bench.shop.counts(),
-        "tasks": {task: one.summary.task() for task, one in tested.items()} or None,
+        "tasks": {task: {**one.summary.task(), "ladder": one.summary.ladder} for task, one in tested.items()} or None,
         **top,
         "timings_s": None,
         "peak_rss_mb": None,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from components.common.ranking import Doubles
-from components.evaluate.bootstrap import Paired, paired
+from components.evaluate.bootstrap import Paired, all_paired, paired
 from components.evaluate.judge import Judged, Outcome
 from components.evaluate.metrics import CUTOFFS, coverage, diversity, mean, novelty, relevance_metrics
 from components.evaluate.relevance import Relevance
@@ -53,10 +53,15 @@ def means(values: dict[str, Doubles], items: Ints, n_items: int, users: Bools | 
 
 @dataclass(frozen=True)
 class Summary:
-    """One task's numbers, and what comparisons need of them."""
+    """One task's numbers, and what comparisons need of them.
+
+    methods: by name, over the users for whom every blend was ranked; ladder: how many those are, what the best member
+    reaches for them, and each blend's relative gain over it on them. All else is over all users.
+    """
 
     members: dict[str, Values]
     methods: dict[str, Values]
+    ladder: dict[str, Any]
     fused: dict[str, Any]
     best: str
     ndcg: dict[str, Doubles]  # by member and "fused": (n,)
@@ -66,13 +71,16 @@ class Summary:
     @property
     def gain(self) -> dict[str, Any]:
         """Relative NDCG@10 gain over the best member with its 95% interval."""
-        relative = self.against_best.relative if self.against_best else None
-        interval = [relative.low, relative.high] if relative else None
-        return {"over": self.best, NDCG: relative.value if relative else None, "ci95": interval}
+        return {"over": self.best, **_gain(self.against_best)}
 
     def task(self) -> dict[str, Any]:
         """What metrics.json says of this task."""
         return {"members": self.members, "methods": self.methods, "fused": self.fused, "gain": self.gain}
+
+
+def _gain(found: Paired | None) -> dict[str, Any]:
+    relative = found.relative if found else None
+    return {NDCG: relative.value if relative else None, "ci95": [relative.low, relative.high] if relative else None}
 
 
 def summarise(outcome: Outcome, relevance: Relevance, shelf: Shelf, seed: int) -> Summary:
@@ -82,16 +90,26 @@ def summarise(outcome: Outcome, relevance: Relevance, shelf: Shelf, seed: int) -
     for name, judged in outcome.members.items():
         values = user_values(judged, relevance, shelf)
         members[name], ndcg[name] = means(values, judged.items, n_items), values[NDCG]
-    methods: dict[str, Values] = {}
-    for name, judged in outcome.methods.items():
-        values = user_values(judged, relevance, shelf)
-        methods[name] = means(values, judged.items, n_items)
-        if name == outcome.chosen:
-            ndcg["fused"] = values[NDCG]
+    fused = user_values(outcome.fused, relevance, shelf)
+    ndcg["fused"] = fused[NDCG]
     best = max(members, key=lambda name: members[name][NDCG] or 0.0)
     oracle = mean(np.max([ndcg[name] for name in members], axis=0))
-    fused = {**methods[outcome.chosen], "method": outcome.chosen}
-    return Summary(members, methods, fused, best, ndcg, paired(ndcg["fused"], ndcg[best], seed), oracle)
+    methods, ladder = _ladder(outcome, relevance.take(outcome.asked), shelf, ndcg[best][outcome.asked], seed)
+    told = {**means(fused, outcome.fused.items, n_items), "method": outcome.chosen}
+    return Summary(members, methods, ladder, told, best, ndcg, paired(ndcg["fused"], ndcg[best], seed), oracle)
+
+
+def _ladder(
+    outcome: Outcome, relevance: Relevance, shelf: Shelf, best: Doubles, seed: int
+) -> tuple[dict[str, Values], dict[str, Any]]:
+    """Every blend's means over the users asked, and its gain over *best* (m,), the best member's NDCG@10 of them."""
+    methods, ndcg = {}, {}
+    for name, judged in outcome.methods.items():
+        values = user_values(judged, relevance, shelf)
+        methods[name], ndcg[name] = means(values, judged.items, relevance.n_items), values[NDCG]
+    against = all_paired(ndcg, best, seed)
+    gains = {name: _gain(against.get(name)) for name in methods}
+    return methods, {"users": len(relevance), "best_member": {NDCG: mean(best)}, "gains": gains}
 
 
 def segments(

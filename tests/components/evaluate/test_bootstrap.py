@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.evaluate.bootstrap import paired
+from components.evaluate.bootstrap import all_paired, paired
 
 
 def test_the_value_is_the_plain_difference_and_ratio_of_means() -> None:
@@ -56,3 +56,26 @@ def test_draws_in_which_the_champion_has_nothing_do_not_count_towards_the_ratio(
     assert found.relative is not None
     assert np.isfinite(found.relative).all()
     assert found.relative.value == pytest.approx(0.5)
+
+
+def test_several_challengers_are_judged_on_one_draw_as_each_alone() -> None:
+    draw = np.random.default_rng(0)
+    base, one, other = draw.random((3, 200))
+    found = all_paired({"one": one, "other": other}, base, seed=4)
+    for name, values in (("one", one), ("other", other)):
+        alone = paired(values, base, seed=4)
+        assert alone is not None
+        np.testing.assert_allclose(found[name].difference, alone.difference, rtol=1e-12)
+    with_gap = np.where(np.arange(200) == 3, np.nan, other)
+    assert all_paired({"one": one, "other": with_gap}, base, seed=4)["one"].pairs == 199
+    assert all_paired({"one": one * np.nan}, base, seed=4) == {}
+
+
+def test_the_interval_is_that_of_means_of_users_drawn_again() -> None:
+    draw = np.random.default_rng(7)
+    ours, theirs = draw.random((2, 40))
+    rows = np.random.default_rng(9).integers(40, size=(300, 40))
+    means = ours[rows].mean(axis=1) - theirs[rows].mean(axis=1)
+    found = paired(ours, theirs, seed=9, resamples=300)
+    assert found is not None
+    np.testing.assert_allclose(found.difference[1:], np.quantile(means, [0.025, 0.975]), rtol=1e-9)

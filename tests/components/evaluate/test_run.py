@@ -49,7 +49,9 @@ def test_metrics_hold_exactly_what_the_contract_names(run: Run) -> None:
     assert metrics["fused"].keys() == METRICS | {"method"}
     assert metrics["tasks"].keys() == {"discovery", "next_basket"}
     for task in metrics["tasks"].values():
-        assert task.keys() == {"members", "methods", "fused", "gain"}
+        assert task.keys() == {"members", "methods", "fused", "gain", "ladder"}
+        assert task["ladder"].keys() == {"users", "best_member", "gains"}
+        assert task["ladder"]["gains"].keys() == task["methods"].keys()
     assert metrics["members"] == metrics["tasks"]["discovery"]["members"]
     assert metrics["gain"].keys() == {"over", "ndcg@10", "ci95"}
     assert metrics["channels"].keys() == {"item_knn", "popularity"}
@@ -101,6 +103,49 @@ def test_batches_change_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_array_equal(pieces.fused.items, whole.fused.items)
     np.testing.assert_array_equal(pieces.members["popularity"].auc, whole.members["popularity"].auc)
     np.testing.assert_allclose(pieces.curves["fused"], whole.curves["fused"])
+
+
+def test_blends_that_do_not_serve_are_judged_on_users_drawn_and_the_rest_on_all(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = judged(run)["metrics"]
+    monkeypatch.setattr("components.evaluate.run.LADDER_USERS", 5)
+    monkeypatch.setattr("components.evaluate.judge.BATCH", 3)
+    drawn = judged(run)["metrics"]
+    for name in ("members", "fused", "gain", "channels", "oracle", "segments"):
+        assert drawn[name] == whole[name]
+    for task in ("discovery", "next_basket"):
+        assert whole["tasks"][task]["ladder"]["users"] == USERS
+        assert drawn["tasks"][task]["ladder"]["users"] == 5
+    assert drawn["tasks"]["discovery"]["ladder"]["gains"] == {"least_squares": {"ndcg@10": 0.0, "ci95": [0.0, 0.0]}}
+    assert "All blends, for 5 users" in (run.root / "evaluation" / "report.html").read_text()
+
+
+def test_every_user_keeps_their_own_place_whoever_is_drawn(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, engine = run.prepared, Engine.load(run.root / "release")
+    truth = relevant(shop, shop.split.test, "next_basket")
+    history = HistoricalStates.load(run.root / "features" / "states" / "test.parquet", engine.catalogue)
+    states = history.states(shop.users[c.USER_ID].tolist(), VISIT_4)
+    monkeypatch.setattr("components.evaluate.judge.BATCH", 4)
+    whole = judge(engine, states, truth, "next_basket")
+    asked = np.array([1, 2, 7, 11, 12])
+    drawn = judge(engine, states, truth, "next_basket", asked=asked)
+    np.testing.assert_array_equal(drawn.asked, asked)
+    np.testing.assert_array_equal(drawn.fused.items, whole.fused.items)
+    np.testing.assert_array_equal(drawn.members["item_knn"].auc, whole.members["item_knn"].auc)
+    np.testing.assert_array_equal(drawn.methods["least_squares"].items, whole.methods["least_squares"].items[asked])
+    np.testing.assert_array_equal(drawn.methods["least_squares"].auc, whole.methods["least_squares"].auc[asked])
+    np.testing.assert_array_equal(drawn.pooled, whole.pooled)
+    np.testing.assert_allclose(drawn.false_positives, whole.false_positives)
+
+
+def test_users_are_taken_with_what_they_wanted_in_the_order_asked(run: Run) -> None:
+    truth = relevant(run.prepared, run.prepared.split.test, "next_basket")
+    taken = truth.take(np.array([5, 2]))
+    assert taken.users.tolist() == truth.users[[5, 2]].tolist()
+    assert taken.rows.tolist() == [0, 0, 1, 1]
+    assert taken.items.tolist() == [*truth.items[truth.rows == 5], *truth.items[truth.rows == 2]]
+    assert len(truth.take(np.array([], dtype=np.int64)).items) == 0
 
 
 def test_segments_split_the_users_by_what_is_behind_them(run: Run) -> None:
