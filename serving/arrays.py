@@ -53,7 +53,7 @@ def _contenders(scores: Floats, k: int) -> tuple[Ints, Floats]:
     highest = np.fmax.reduce(scores[:, : each * groups].reshape(n, each, groups), axis=1, initial=-np.inf)
     bound = np.partition(highest, groups - k, axis=1)[:, groups - k, None]
     chosen = scores > bound
-    tied = np.flatnonzero((np.count_nonzero(chosen, axis=1) < k) & (bound[:, 0] > -np.inf))
+    tied = np.flatnonzero((_counted(chosen) < k) & (bound[:, 0] > -np.inf))
     chosen[tied] = _with_lowest(chosen[tied], scores[tied] == bound[tied], k)
     rows, columns = np.divmod(np.flatnonzero(chosen), m)
     sizes = np.bincount(rows, minlength=n)
@@ -64,9 +64,14 @@ def _contenders(scores: Floats, k: int) -> tuple[Ints, Floats]:
     return found, values
 
 
+def _counted(cells: Bools) -> Longs:
+    """(n,) how many are true in each row: one by one, which numpy does many times faster than along an axis."""
+    return np.array([np.count_nonzero(row) for row in cells], dtype=np.int64)
+
+
 def _with_lowest(above: Bools, equal: Bools, k: int) -> Bools:
     """*above*, and so many of the lowest columns of *equal* that each row has k."""
-    room = k - np.count_nonzero(above, axis=1)[:, None]
+    room = k - _counted(above)[:, None]
     chosen: Bools = above | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= room))
     return chosen
 
@@ -75,7 +80,7 @@ def _best(keyed: Floats, k: int) -> Longs:
     """(n, k) columns of each row's k highest, ascending. Which equals argpartition takes depends on the processor."""
     part = np.argpartition(-keyed, k - 1, axis=1)[:, :k]
     last = np.take_along_axis(keyed, part, axis=1).min(axis=1, keepdims=True, initial=np.inf)
-    shared = np.flatnonzero((np.count_nonzero(keyed >= last, axis=1) > k) & (last[:, 0] > -np.inf))
+    shared = np.flatnonzero((_counted(keyed >= last) > k) & (last[:, 0] > -np.inf))
     rows = keyed[shared]
     chosen = _with_lowest(rows > last[shared], rows == last[shared], k)
     part[shared] = np.nonzero(chosen)[1].reshape(len(shared), k)
@@ -85,5 +90,8 @@ def _best(keyed: Floats, k: int) -> Longs:
 
 def gather(scores: Floats, candidates: Ints) -> Floats:
     """Scores at (n, c) *candidates*; NaN where a candidate is padding (-1)."""
-    taken = np.take_along_axis(scores, np.maximum(candidates, 0), axis=1)
+    if not candidates.size:
+        return np.empty(candidates.shape, dtype=np.float32)
+    places = np.maximum(candidates, 0) + np.arange(len(scores), dtype=np.int64)[:, None] * scores.shape[1]
+    taken = np.take(scores, places)
     return np.where(candidates == PAD, np.float32(np.nan), taken)

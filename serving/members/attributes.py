@@ -65,7 +65,9 @@ class Attributes(Member):
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) scores; see the class."""
         scores = self.affinity(queries.states)
-        return scores + self.prior if queries.scenario == RECOMMEND else scores
+        if queries.scenario == RECOMMEND:
+            scores += self.prior
+        return scores
 
     def affinity(self, states: UserStates) -> Floats:
         """(n, n_items) scores without the prior."""

@@ -67,7 +67,7 @@ class Text(Member):
         if queries.scenario == SEARCH:
             return self._asked(queries)
         interests = self.interests(queries.states)
-        scores = (interests @ self.projected.T)[:, self.document_of]
+        scores = np.take(interests @ self.projected.T, self.document_of, axis=1)  # row by row in memory
         if queries.scenario == RECOMMEND:
             scores += self.prior
         scores[queries.states.sizes == 0] = np.nan

@@ -80,8 +80,10 @@ class Tfidf(Member):
         scores = (profiles @ self.by_term).toarray()
         scores[length == 0] = np.nan
         scores[:, self.silent] = np.nan
-        gathered: Floats = scores[:, self.document_of]
-        return gathered * self.prior if queries.scenario == RECOMMEND else gathered
+        gathered: Floats = np.take(scores, self.document_of, axis=1)  # row by row in memory
+        if queries.scenario == RECOMMEND:
+            gathered *= self.prior
+        return gathered
 
     def _profiles(self, states: UserStates) -> sparse.csr_matrix:
         """(n, terms) weighted sums of the documents in each history."""
