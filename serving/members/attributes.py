@@ -42,7 +42,7 @@ class Attributes(Member):
             half_life: visits after which a history's entry counts half.
             count_power: how repeated visits add up.
         """
-        self.items, self.transitions, self.prior = items, transitions, prior
+        self.items, self.transitions, self.prior = items, np.ascontiguousarray(transitions), prior
         self.silent = np.flatnonzero(np.diff(items.indptr) == 0)
         self.half_life, self.count_power = half_life, count_power
 
