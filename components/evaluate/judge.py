@@ -9,9 +9,9 @@ import numpy as np
 
 from components.common.ranking import Doubles
 from components.common.stage import progress
-from components.evaluate.metrics import LONGEST, auc
+from components.evaluate.metrics import LONGEST, auc, eligible
 from components.evaluate.relevance import Relevance
-from serving.arrays import PAD, Bools, Floats, Ints, Longs
+from serving.arrays import PAD, Bools, Ints, Longs
 from serving.engine import RECALL, Engine
 from serving.pool import Ranking
 from serving.queries import RECOMMEND
@@ -118,16 +118,18 @@ def _judge_batch(
     queries = engine.queries(RECOMMEND, states)
     rows = engine.full_scores(queries, task)
     pool = engine.pool_of(queries, rows)
-    members = {}
-    for name, scores in rows.items():
-        members[name] = Judged(_wide(pool.channels[name][:, :LONGEST]), auc(scores, relevance.rows, relevance.items))
-    eligible = _eligible(next(iter(rows.values())), relevance)
+    truth = relevance.rows, relevance.items
+    shown = eligible(next(iter(rows.values())), *truth)  # what is hidden is hidden from every member
+    members = {
+        name: Judged(_wide(pool.channels[name][:, :LONGEST]), auc(scores, *truth, shown))
+        for name, scores in rows.items()
+    }
 
     def ranked(method: str) -> Ranking:
         return engine.rank(pool, task, pool.candidates.shape[1], method)
 
     def listed(ranking: Ranking) -> Judged:
-        return Judged(_wide(ranking.items[:, :LONGEST]), _pool_auc(ranking, relevance, eligible))
+        return Judged(_wide(ranking.items[:, :LONGEST]), _pool_auc(ranking, relevance, shown))
 
     chosen = engine.fusion.tasks[task].chosen  # type: ignore[union-attr]
     best = ranked(chosen)
@@ -143,7 +145,7 @@ def _judge_batch(
         {name: _recall(channel, relevance) for name, channel in pool.channels.items()},
         _recall(pool.candidates, relevance),
         curves | {FUSED: _curve(best.items, relevance)},
-        _false_positives(best.items, relevance, eligible),
+        _false_positives(best.items, relevance, shown),
     )
 
 
@@ -153,14 +155,14 @@ def _curve(items: Ints, relevance: Relevance) -> Doubles:
     return total
 
 
-def _false_positives(items: Ints, relevance: Relevance, eligible: Doubles) -> Doubles:
+def _false_positives(items: Ints, relevance: Relevance, among: Longs) -> Doubles:
     shown = _wide(items[:, :RECALL], RECALL)
     wrong = (shown != PAD) & ~relevance.holds(shown)
-    total: Doubles = (wrong / np.maximum(eligible - relevance.counts, 1)[:, None]).sum(axis=0).cumsum()
+    total: Doubles = (wrong / np.maximum(among - relevance.counts, 1)[:, None]).sum(axis=0).cumsum()
     return total
 
 
-def _pool_auc(ranking: Ranking, relevance: Relevance, eligible: Doubles) -> Doubles:
+def _pool_auc(ranking: Ranking, relevance: Relevance, among: Longs) -> Doubles:
     """(n,) AUC over the whole catalogue of a ranking of recalled candidates; those not recalled tie below them."""
     scores = np.where(ranking.items == PAD, -np.inf, ranking.scores).astype(np.float32)
     listed = relevance.holds(ranking.items)
@@ -168,20 +170,12 @@ def _pool_auc(ranking: Ranking, relevance: Relevance, eligible: Doubles) -> Doub
     inside = listed.sum(axis=1)
     outside = relevance.counts - inside
     others_inside = (ranking.items != PAD).sum(axis=1) - inside
-    others_outside = np.maximum(eligible - relevance.counts - others_inside, 0)
+    others_outside = np.maximum(among - relevance.counts - others_inside, 0)
     won = np.nan_to_num(auc(scores, rows, columns.astype(np.int32))) * inside * others_inside
     won += inside * others_outside + 0.5 * outside * others_outside
     pairs = relevance.counts * (others_inside + others_outside)
     share: Doubles = np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
     return share
-
-
-def _eligible(scores: Floats, relevance: Relevance) -> Doubles:
-    """(n,) items that may be shown or are relevant."""
-    shown = ~np.isneginf(scores)
-    shown[relevance.rows, relevance.items] = True
-    count: Doubles = shown.sum(axis=1, dtype=np.float64)
-    return count
 
 
 def _recall(items: Ints, relevance: Relevance) -> Doubles:

@@ -75,7 +75,13 @@ def graded_ndcg(grades: npt.NDArray[np.floating], ideal: npt.NDArray[np.floating
     return _ratio(gained(np.asarray(grades)), gained(best))
 
 
-def auc(scores: Floats, rows: Longs, items: Ints) -> Doubles:
+def eligible(scores: Floats, rows: Longs, items: Ints) -> Longs:
+    """(n,) items that may be shown (not -inf) or are relevant; arguments as in `auc`."""
+    shown = np.array([row.size - np.count_nonzero(row == -np.inf) for row in scores], dtype=np.int64)
+    return shown + np.bincount(rows[scores[rows, items] == -np.inf], minlength=len(scores))
+
+
+def auc(scores: Floats, rows: Longs, items: Ints, shown: Longs | None = None) -> Doubles:
     """Chance that a relevant item scores above another item of the catalogue, ties one half.
 
     Args:
@@ -83,46 +89,44 @@ def auc(scores: Floats, rows: Longs, items: Ints) -> Doubles:
             that may not be shown counts as not scored.
         rows: (p,) ascending query rows of the relevant (row, item) pairs, without repetition.
         items: (p,) their items.
+        shown: (n,) what `eligible` says of these arguments, where it is known already.
 
     Returns:
         (n,); NaN where nothing, or everything, is relevant.
     """
     values = np.fmax(scores[rows, items], NOT_SCORED)
     n_relevant = np.bincount(rows, minlength=len(scores))
+    shown = eligible(scores, rows, items) if shown is None else shown
     if n_relevant.max(initial=0) <= 1:
-        above, at_least, eligible = _count_by_scan(scores, rows, items, values)
+        above, at_least = _count_by_scan(scores, rows, values, shown)
     else:
         keyed = np.where(np.isnan(scores), NOT_SCORED, scores)
         keyed[rows, items] = values
-        above, at_least, eligible = _count_by_sort(keyed, rows, values)
+        above, at_least = _count_by_sort(keyed, rows, values)
     beaten_by = np.bincount(rows, weights=0.5 * (above + at_least - 1), minlength=len(scores))
     others = n_relevant * (n_relevant - 1) / 2  # pairs of two relevant items: each adds exactly one, in any order
-    pairs = n_relevant * (eligible - n_relevant)
+    pairs = n_relevant * (shown - n_relevant)
     return 1.0 - _ratio(beaten_by - others, pairs)
 
 
-def _count_by_scan(scores: Floats, rows: Longs, items: Ints, values: Floats) -> tuple[Longs, Longs, Longs]:
+def _count_by_scan(scores: Floats, rows: Longs, values: Floats, shown: Longs) -> tuple[Longs, Longs]:
     """Items above and at least at each pair's value, row by row without a copy: at most one pair a row."""
     above, at_least = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
     for pair, (row, value) in enumerate(zip(rows, values, strict=True)):
         above[pair] = np.count_nonzero(scores[row] > value)
         at_least[pair] = np.count_nonzero(scores[row] >= value)
-    eligible = np.array([row.size - np.count_nonzero(row == -np.inf) for row in scores], dtype=np.int64)
-    eligible[rows] += scores[rows, items] == -np.inf
     last = values == NOT_SCORED  # ties with all that were not scored: everything eligible is at least that
-    at_least[last] = eligible[rows[last]]
-    return above, at_least, eligible
+    at_least[last] = shown[rows[last]]
+    return above, at_least
 
 
-def _count_by_sort(keyed: Floats, rows: Longs, values: Floats) -> tuple[Longs, Longs, Longs]:
+def _count_by_sort(keyed: Floats, rows: Longs, values: Floats) -> tuple[Longs, Longs]:
     """The same by sorting each row once and searching all pairs together."""
     ordered = np.sort(keyed, axis=1)
     width = ordered.shape[1]
     above = width - _search(ordered, rows, values, after_equals=True)
     at_least = width - _search(ordered, rows, values, after_equals=False)
-    everyone = np.arange(len(keyed))
-    lowest = np.full(len(keyed), -np.inf, np.float32)
-    return above, at_least, width - _search(ordered, everyone, lowest, after_equals=True)
+    return above, at_least
 
 
 def _search(ordered: Floats, rows: Longs, values: Floats, after_equals: bool) -> Longs:

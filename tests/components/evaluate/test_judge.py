@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from components.common import columns as c
 from components.common.ranking import discounts
-from components.evaluate.judge import _eligible, _pool_auc, _wide
+from components.evaluate.judge import _pool_auc, _wide
 from components.evaluate.judged_search import JudgedQueries, judge_search
-from components.evaluate.metrics import auc
+from components.evaluate.metrics import auc, eligible
 from components.evaluate.relevance import Relevance
 from serving.engine import Engine
 from serving.pool import Ranking
@@ -34,7 +34,7 @@ def test_the_auc_of_a_pool_is_that_of_the_catalogue_with_the_rest_unscored(seed:
         ranked[row, : len(chosen)], scores[row, : len(chosen)] = chosen, values
         full[row, chosen] = values
     ranking = Ranking(ranked, scores, np.empty((N, recalled, 0), np.float32), ())
-    found = _pool_auc(ranking, truth, _eligible(full, truth))
+    found = _pool_auc(ranking, truth, eligible(full, rows, items.astype(np.int32)))
     np.testing.assert_allclose(found, auc(full, rows, items.astype(np.int32)), atol=1e-12)
 
 
