@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 from scipy import sparse
+from scipy.linalg.lapack import sposv
 
 from components.common import columns as c
 from components.common.config import Config, Effort
@@ -104,9 +105,11 @@ def fit(items: sparse.csr_matrix, seen: NextVisits, crowd: Doubles, config: Attr
 
 
 def _solve(gram: Doubles, reg: float, right: Doubles) -> Doubles:
-    ridge = reg * max(float(np.trace(gram)) / len(gram), 1e-12)
-    solved: Doubles = np.asarray(np.linalg.solve(gram + ridge * np.eye(len(gram)), right), dtype=np.float64)
-    return solved
+    """By Cholesky, in single precision: the ridge keeps what is solved far from singular."""
+    mean = max(float(np.trace(gram)) / len(gram), 1e-12)
+    scaled = (gram / mean + reg * np.eye(len(gram))).astype(np.float32)
+    _, solved, _ = sposv(scaled, (right / mean).astype(np.float32))
+    return np.asarray(solved, dtype=np.float64)
 
 
 def _product(left: sparse.csr_matrix, right: sparse.csr_matrix) -> Doubles:
@@ -129,12 +132,14 @@ def _spread(items: sparse.csr_matrix, histories: sparse.csr_matrix, transitions:
     return spread if spread > 0 else 1.0
 
 
-def choose(shop: Prepared, cut: Cut, effort: Effort, seed: int) -> AttributesConfig:
-    """The numbers that rank a hold-out of *cut*'s training events best beyond chance, or where to start."""
+def choose(shop: Prepared, cut: Cut, effort: Effort, seed: int, ones: sparse.csr_matrix) -> AttributesConfig:
+    """The numbers that rank a hold-out of *cut*'s training events best beyond chance, or where to start.
+
+    *ones*: see `incidence_of`.
+    """
     held = hold_out(shop, cut, seed, JUDGES)
     if held is None:
         return AttributesConfig()
-    ones = incidence_of(shop, AttributesConfig())
     material = Material(ones, visit_items(held.known, shop.shop), held.popularity)
     best = material.start()
     best, value = _with_prior(held, material, best, seed)
@@ -178,7 +183,9 @@ def incidence_of(shop: Prepared, config: AttributesConfig) -> sparse.csr_matrix:
     return incidence(terms_of(shop.items), config.least_items, config.most_terms)[1]
 
 
-def train_attributes(shop: Prepared, cut: Cut, out: Path, config: AttributesConfig, seed: int) -> None:
+def train_attributes(
+    shop: Prepared, cut: Cut, out: Path, config: AttributesConfig, seed: int, ones: sparse.csr_matrix | None = None
+) -> None:
     """Write the member learned from *cut*'s training events into *out*; nothing where no item has an attribute.
 
     Args:
@@ -187,8 +194,9 @@ def train_attributes(shop: Prepared, cut: Cut, out: Path, config: AttributesConf
         out: the member's folder.
         config: its numbers, see `choose`.
         seed: draws visits where there are too many.
+        ones: what `incidence_of` finds, if that is known: it is the same for every cut.
     """
-    ones = incidence_of(shop, config)
+    ones = incidence_of(shop, config) if ones is None else ones
     if not ones.nnz:
         return
     events = shop.train(cut)

@@ -10,6 +10,8 @@ from components.common.config import Config
 from components.train_text.pairs import Pairs
 from serving.arrays import Floats
 
+FIRST, SECOND, EPSILON = 0.9, 0.999, 1e-8  # Adam's
+
 
 class ProjectionConfig(Config):
     """Numbers of the contrastive training."""
@@ -33,6 +35,23 @@ class Projection(torch.nn.Module):
         """(n, d) mean vectors of histories and (m, d) items -> (n, m) cosines."""
         users = functional.normalize(histories @ self.weight, dim=1)
         return users @ functional.normalize(items @ self.weight, dim=1).T
+
+
+class Adam:
+    """Adam for one matrix; torch's own imports a compiler first, which takes longer than the training."""
+
+    def __init__(self, weight: torch.nn.Parameter, learning_rate: float) -> None:
+        self.weight, self.learning_rate, self.steps = weight, learning_rate, 0
+        self.mean, self.square = torch.zeros_like(weight), torch.zeros_like(weight)
+
+    @torch.no_grad()
+    def step(self, gradient: torch.Tensor) -> None:
+        """Move the weight against *gradient*."""
+        self.steps += 1
+        self.mean.lerp_(gradient, 1 - FIRST)
+        self.square.lerp_(gradient.square(), 1 - SECOND)
+        mean, square = self.mean / (1 - FIRST**self.steps), self.square / (1 - SECOND**self.steps)
+        self.weight -= self.learning_rate * mean / (square.sqrt() + EPSILON)
 
 
 def principal(vectors: Floats, size: int) -> Floats:
@@ -65,7 +84,7 @@ def fit(
     best = principal(vectors, config.embedding_size)
     reached, waited = quality(best), 0
     model = Projection(best)
-    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    optimiser = Adam(model.weight, config.learning_rate)
     histories = torch.from_numpy(np.asarray(pairs.histories @ vectors))
     generator = torch.Generator().manual_seed(seed)
     for _ in range(config.epochs):
@@ -81,7 +100,7 @@ def fit(
 
 def _step(
     model: Projection,
-    optimiser: torch.optim.Optimizer,
+    optimiser: "Adam",
     histories: torch.Tensor,
     targets: np.ndarray[tuple[int], np.dtype[np.int32]],
     vectors: Floats,
@@ -91,6 +110,4 @@ def _step(
     distinct, place = np.unique(targets, return_inverse=True)
     logits = model(histories, torch.from_numpy(vectors[distinct])) / temperature
     loss = functional.cross_entropy(logits, torch.from_numpy(place))
-    optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
+    optimiser.step(torch.autograd.grad(loss, model.weight)[0])

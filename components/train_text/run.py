@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+from scipy import sparse
 
 from components.common.config import Effort
 from components.common.prepared import Cut, Prepared
 from components.common.settings import Settings
 from components.common.stage import progress
-from components.train_text.attributes import AttributesConfig, train_attributes
+from components.train_text.attributes import AttributesConfig, incidence_of, train_attributes
 from components.train_text.attributes import choose as choose_attributes
 from components.train_text.lexical import train_lexical
 from components.train_text.profile import ProfileConfig, train_profile
@@ -63,16 +64,20 @@ def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
     shop = Prepared.load(prepared)
     vectors: Floats = np.load(embeddings / TEXT_FILE, allow_pickle=False)
     names = [name for name in MEMBERS if told.wants(name, usual=name not in LONG or effort == "full")]
-    numbers = _numbers(shop, told, {name for name in names if not told.tells(name)}, cast(Effort, effort), seed)
+    search = {name for name in names if not told.tells(name)}
+    ones = incidence_of(shop, told.fill("attributes", AttributesConfig()))
+    numbers = _numbers(shop, told, search, cast(Effort, effort), seed, ones)
     trainings = shop.split.trainings
     for done, cut in enumerate(trainings):
-        steps = _steps(shop, vectors, cut, numbers, seed)
+        steps = _steps(shop, vectors, cut, numbers, seed, ones)
         for name in names:
             steps[name](out / cut.members / name)
         progress("train_text", done + 1, len(trainings))
 
 
-def _numbers(shop: Prepared, told: Settings, search: Set[str], effort: Effort, seed: int) -> Numbers:
+def _numbers(
+    shop: Prepared, told: Settings, search: Set[str], effort: Effort, seed: int, ones: sparse.csr_matrix
+) -> Numbers:
     """What the settings say; of the members in *search*, what a hold-out of the newest fit window's training says."""
     cut = shop.split.tuning
     attributes, profile, word2vec = (
@@ -83,18 +88,18 @@ def _numbers(shop: Prepared, told: Settings, search: Set[str], effort: Effort, s
     return Numbers(
         told.fill("text", TextConfig(projection=EFFORTS[effort])),
         told.fill("tfidf", TfidfConfig()),
-        choose_attributes(shop, cut, effort, seed) if "attributes" in search else attributes,
+        choose_attributes(shop, cut, effort, seed, ones) if "attributes" in search else attributes,
         choose_profile(shop, cut, seed) if "profile" in search else profile,
         choose_word2vec(shop, cut, seed) if "word2vec" in search else word2vec,
     )
 
 
 def _steps(
-    shop: Prepared, vectors: Floats, cut: Cut, numbers: Numbers, seed: int
+    shop: Prepared, vectors: Floats, cut: Cut, numbers: Numbers, seed: int, ones: sparse.csr_matrix
 ) -> Mapping[str, Callable[[Path], None]]:
     """By member: writes its folder."""
     return {
-        "attributes": lambda out: train_attributes(shop, cut, out, numbers.attributes, seed),
+        "attributes": lambda out: train_attributes(shop, cut, out, numbers.attributes, seed, ones),
         "lexical": lambda out: train_lexical(shop.items, out),
         "profile": lambda out: train_profile(shop, cut, out, numbers.profile),
         "text": lambda out: train_text_member(shop, vectors, cut, out, seed, numbers.text),
