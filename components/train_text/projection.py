@@ -51,7 +51,7 @@ class Adam:
         self.mean.lerp_(gradient, 1 - FIRST)
         self.square.lerp_(gradient.square(), 1 - SECOND)
         mean, square = self.mean / (1 - FIRST**self.steps), self.square / (1 - SECOND**self.steps)
-        self.weight -= self.learning_rate * mean / (square.sqrt() + EPSILON)
+        self.weight.sub_(self.learning_rate * mean / (square.sqrt() + EPSILON))
 
 
 def principal(vectors: Floats, size: int) -> Floats:

@@ -4,7 +4,7 @@ import pytest
 
 from components.common import columns as c
 from components.train_text.pairs import pairs
-from components.train_text.projection import Projection, ProjectionConfig, fit, principal
+from components.train_text.projection import Adam, Projection, ProjectionConfig, fit, principal
 from serving.arrays import Floats
 from serving.members.text import unit
 
@@ -80,3 +80,15 @@ def test_the_module_gives_cosines(vectors: Floats) -> None:
     items = torch.from_numpy(vectors)
     cosines = Projection(np.eye(16, dtype=np.float32))(items[:3] * 5, items).detach().numpy()
     np.testing.assert_allclose(cosines, vectors[:3] @ vectors.T, atol=1e-6)
+
+
+def test_adam_moves_as_torchs_own() -> None:
+    start, gradients = torch.from_numpy(random_units(6, 4, 0)), torch.from_numpy(random_units(60, 4, 1)).split(6)
+    own, other = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    adam, reference = Adam(own, 0.01), torch.optim.Adam([other], lr=0.01)
+    for gradient in gradients:
+        adam.step(gradient)
+        other.grad = gradient
+        reference.step()  # type: ignore[no-untyped-call]
+    np.testing.assert_allclose(own.detach().numpy(), other.detach().numpy(), rtol=1e-5, atol=1e-6)
+    assert np.abs(own.detach().numpy() - start.numpy()).max() > 0.01
