@@ -96,7 +96,7 @@ RECIPES: Mapping[str, Recipe[Any, Any]] = {
         starts.als_choices,
         AlsTrainer,
         _from_states,
-        {"fast": 4, "full": 20},
+        {"fast": 3, "full": 16},
         {"epochs": AlsConfig().epochs},
     ),
     "linear": Recipe(
@@ -104,7 +104,7 @@ RECIPES: Mapping[str, Recipe[Any, Any]] = {
         starts.linear_choices,
         LinearTrainer,
         lambda trainer, material: trainer.train(material.states, material.ordered, material.n_items),
-        {"fast": 3, "full": 8},
+        {"fast": 2, "full": 6},
         at={"fast": ORDERED, "full": ORDERED},
     ),
     "pca": Recipe(

@@ -131,6 +131,6 @@ def _relevant(
 def _ndcg(scores: Floats, relevant: sparse.csr_matrix) -> Floats:
     """(n,) NDCG@20 with binary relevance."""
     top = top_k(scores, K)
-    gains = np.take_along_axis(relevant.toarray(), np.maximum(top, 0), axis=1) * (top >= 0)
+    gains = relevant[np.arange(len(top))[:, None], np.maximum(top, 0)].toarray() * (top >= 0)
     values: Floats = ndcg_at(gains, np.diff(relevant.indptr), K).astype(np.float32)
     return values
