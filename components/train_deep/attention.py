@@ -57,18 +57,29 @@ class Attention(keras.layers.Layer):  # type: ignore[misc]
     def __init__(self, config: DeepConfig) -> None:
         super().__init__(name="attention")
         self.heads, self.width = config.heads, config.embedding_size // config.heads
+        self.size, self.seed = config.embedding_size, config.seed
         self.query = keras.layers.Dense(self.heads * self.width, name="query")
-        self.key = keras.layers.Dense(self.heads * self.width, name="key")
         self.weights_of = AgeWeights(self.heads, config.max_age, 3 * config.forgetting, name="pooled")
+
+    def build(self, *_: Any) -> None:
+        """The keys' kernel stands on the queries' side: what asks is one row, what is asked a whole history."""
+        size = self.heads * self.width
+        start = keras.initializers.RandomUniform(-((3 / size) ** 0.5), (3 / size) ** 0.5, seed=self.seed)
+        self.key = self.add_weight(shape=(self.heads, self.width, self.size), initializer=start, name="key")
+        self.built = True
 
     def call(self, seen: Seen) -> Any:
         """-> (n, q, heads * d)."""
         history, spans, recent = seen["history"], seen["spans"], seen["recent"]
-        query, key = (_heads(x, self.heads) for x in (self.query(recent), self.key(history)))
-        content = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) / self.width**0.5
-        weights = self.weights_of(spans, content)
-        n, q, d = ops.shape(recent)
-        flat = ops.reshape(ops.transpose(weights, (0, 2, 1, 3)), (n, q * self.heads, ops.shape(history)[1]))
+        (n, q, d), length = ops.shape(recent), ops.shape(history)[1]
+        query = ops.reshape(
+            ops.transpose(_heads(self.query(recent), self.heads), (1, 0, 2, 3)), (self.heads, n * q, self.width)
+        )
+        asked = ops.reshape(ops.matmul(query, self.key), (self.heads, n, q, d)) / self.width**0.5
+        wanted = ops.reshape(ops.transpose(asked, (1, 3, 0, 2)), (n, d, self.heads * q))
+        content = ops.reshape(ops.matmul(history, wanted), (n, length, self.heads, q))
+        weights = self.weights_of(spans, ops.transpose(content, (0, 2, 3, 1)))
+        flat = ops.reshape(ops.transpose(weights, (0, 2, 1, 3)), (n, q * self.heads, length))
         return ops.reshape(ops.matmul(flat, history), (n, q, self.heads * d))
 
 

@@ -18,7 +18,7 @@ class DeepConfig(Config):
     passes: Passes = Field(
         default="sequences", description="a row a position, as serving sees it; or a row a history, read at every entry"
     )
-    embedding_size: int = Field(default=256, ge=4, description="length of user and item vectors")
+    embedding_size: int = Field(default=128, ge=4, description="length of user and item vectors")
     heads: int = Field(default=4, ge=1, description="attention heads, weighted sums of the cnn")
     blocks: int = Field(default=2, ge=1, description="layers of self-attention; of the transformer alone")
     window: int = Field(default=5, ge=1, description="newest items whose patterns are read; of the cnn alone")
@@ -32,18 +32,19 @@ class DeepConfig(Config):
     warm_start: bool = Field(default=True, description="item ids start at factors of what users met together")
     start_length: float = Field(default=2.0, gt=0, description="mean length of item ids at the start")
     epochs: int = Field(default=8, ge=1, description="most passes over the positions")
-    max_steps: int = Field(default=600, ge=1, description="most optimiser steps, whatever the epochs say")
+    max_steps: int = Field(default=450, ge=1, description="most optimiser steps, whatever the epochs say")
+    more_steps: int = Field(default=100, ge=1, description="most steps where an older cut's training goes on")
     trial_steps: int = Field(default=300, ge=1, description="most steps of a design's trial")
-    look_every: int = Field(default=100, ge=1, description="steps between two looks at the hold-out")
+    look_every: int = Field(default=150, ge=1, description="steps between two looks at the hold-out")
     patience: int = Field(default=2, ge=0, description="looks without a gain that are forgiven before training stops")
     batch_size: int = Field(default=512, ge=1, description="positions a step")
     user_balance: float = Field(
         default=0, ge=0, le=1, description="0: positions count alike; 1: users count alike; of passes over positions"
     )
     targets: int = Field(default=4, ge=1, description="targets drawn of one position, if it has more")
-    negatives: int = Field(default=1024, ge=1, description="items drawn for a step's softmax beside the targets")
+    negatives: int = Field(default=512, ge=1, description="items drawn for a step's softmax beside the targets")
     other_weight: float = Field(default=0.5, ge=0, description="of the loss of events that are no success, together")
-    learning_rate: float = Field(default=0.002, gt=0, description="Adam's first step; it falls along a cosine")
+    learning_rate: float = Field(default=0.005, gt=0, description="Adam's first step; it falls along a cosine")
     dropout: float = Field(default=0.2, ge=0, lt=1, description="share of features and user layers left out")
     id_dropout: float = Field(default=0.1, ge=0, lt=1, description="share of items seen without id, as cold ones are")
     hold_out_users: int = Field(default=2000, ge=0, description="users, at most, whose latest events tell when to stop")
@@ -58,19 +59,29 @@ class DeepConfig(Config):
 BASKETS: dict[str, Any] = {
     "encoder": "attention",
     "passes": "positions",
-    "length": 200,
+    "length": 100,
     "forgetting": 0.03,
     "embedding_size": 64,
     "start_length": 1.0,
     "batch_size": 256,
-    "max_steps": 300,
+    "max_steps": 200,
+    "more_steps": 60,
+    "look_every": 100,
     "user_balance": 1.0,
     "learning_rate": 0.001,
     "hold_out_share": 0.25,
 }
-FULL: dict[str, Any] = {"embedding_size": 512, "epochs": 40, "max_steps": 1000, "learning_rate": 0.001, "patience": 4}
-FULL_ORDERED = {"rivals": ("attention", "transformer"), "look_every": 150, "hold_out_users": 5000}
-FULL_BASKETS = {"rivals": ("mlp",), "embedding_size": 64}
+FULL: dict[str, Any] = {
+    "embedding_size": 256,
+    "negatives": 1024,
+    "epochs": 40,
+    "max_steps": 1000,
+    "more_steps": 250,
+    "trial_steps": 200,
+    "patience": 4,
+}
+FULL_ORDERED = {"rivals": ("attention", "transformer"), "learning_rate": 0.002, "hold_out_users": 3000}
+FULL_BASKETS = {"rivals": ("mlp",), "embedding_size": 64, "length": 200}
 TABLE, SHORTEST = 2**24, 64  # numbers in the item vectors, at most, and the length that is kept whatever they take
 
 

@@ -18,6 +18,7 @@ from components.train_deep.train import Report, Towers, ndcg, step_function
 from serving.arrays import Bools, Floats
 
 Gains = npt.NDArray[np.float64]
+ENOUGH = 0.5  # of a cut's entries must have been learned by an older cut's training, for this one to go on from it
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,28 @@ class Material:
         return len(self.features.brands)
 
 
-def material(prepared: Prepared, cut: Cut, entries: Entries, text: Floats, config: DeepConfig) -> Material:
+@dataclass(frozen=True)
+class Earlier:
+    """The training of an older cut, from which a newer one may go on: it knows nothing of the newer one's time."""
+
+    learned: Material
+    towers: Towers
+    config: DeepConfig
+
+    def leads_to(self, entries: Entries) -> bool:
+        """Was there enough to learn from, and the same to learn, for *entries* to be but more of it."""
+        before = self.learned.entries
+        return before.kinds == entries.kinds and ENOUGH * len(entries) <= len(before) <= len(entries)
+
+
+def material(
+    prepared: Prepared,
+    cut: Cut,
+    entries: Entries,
+    text: Floats,
+    config: DeepConfig,
+    earlier: Earlier | None = None,
+) -> Material:
     """Hold out the latest of some users and describe the catalogue.
 
     Args:
@@ -46,6 +68,7 @@ def material(prepared: Prepared, cut: Cut, entries: Entries, text: Floats, confi
         entries: those events, folded.
         text: (n_items, d) text embedding, all zeros where there is none.
         config: what is held out, and how features are reduced.
+        earlier: the training that goes on, if any; its weights belong to its own description of the catalogue.
     """
     events = prepared.train(cut)
     since = None if cut.as_of is None or cut.until is None else 2 * cut.as_of - cut.until
@@ -53,11 +76,17 @@ def material(prepared: Prepared, cut: Cut, entries: Entries, text: Floats, confi
     before, held = positions(entries, prepared.shop.task == "discovery", border)
     learned = entries.before(border)
     trained = np.bincount(entries.item, minlength=len(prepared.items)) > 0
-    features = item_features(prepared.items, text, trained, config.text_size, config.min_token_items)
+    features = (
+        earlier.learned.features
+        if earlier
+        else item_features(prepared.items, text, trained, config.text_size, config.min_token_items)
+    )
     return Material(entries, learned, before, held, features, trained | features.known)
 
 
-def fit(material: Material, config: DeepConfig, report: Report) -> tuple[Towers, DeepConfig]:
+def fit(
+    material: Material, config: DeepConfig, report: Report, earlier: Earlier | None = None
+) -> tuple[Towers, DeepConfig]:
     """The trained pair, of the best design if there are several to try, and its settings.
 
     Args:
@@ -65,7 +94,11 @@ def fit(material: Material, config: DeepConfig, report: Report) -> tuple[Towers,
         config: its encoder and then its `rivals`, if any, are tried for `trial_steps` each; only what beats the best
             so far on the hold-out by more than chance replaces it.
         report: called with steps done and steps in all.
+        earlier: the training of an older cut: its design stays, and its weights are trained for `more_steps`.
     """
+    if earlier:
+        chosen = config.model_copy(update={"encoder": earlier.config.encoder, "max_steps": config.more_steps})
+        return train(material, chosen, report, earlier)[0], chosen
     trials = (config.encoder, *config.rivals) if config.rivals and len(material.held) else ()
     short = config.model_copy(update={"max_steps": min(config.trial_steps, config.max_steps)})
     step = short.steps(len(material.positions))
@@ -84,7 +117,9 @@ def fit(material: Material, config: DeepConfig, report: Report) -> tuple[Towers,
     return train(material, chosen, lambda done, _: report(before + done, total))[0], chosen
 
 
-def train(material: Material, config: DeepConfig, report: Report) -> tuple[Towers, Gains]:
+def train(
+    material: Material, config: DeepConfig, report: Report, earlier: Earlier | None = None
+) -> tuple[Towers, Gains]:
     """Train on the positions before the hold-out; the weights kept are those that ranked the hold-out best.
 
     Returns:
@@ -92,7 +127,7 @@ def train(material: Material, config: DeepConfig, report: Report) -> tuple[Tower
     """
     keras.utils.set_random_seed(config.seed)
     total = config.steps(len(material.positions))
-    towers = untrained(material, config)
+    towers = gone_on(earlier, material, config) if earlier else untrained(material, config)
     others = [variable for variable in towers.variables if variable is not towers.item.ids]
     optimiser = Optimiser(towers.item.ids, others, config.learning_rate, total)
     learn = step_function(towers, optimiser, config.passes == "sequences", config.other_weight)
@@ -116,7 +151,21 @@ def train(material: Material, config: DeepConfig, report: Report) -> tuple[Tower
 def untrained(material: Material, config: DeepConfig) -> Towers:
     """Towers at their start: item ids at factors, biases at popularity, and nothing else said."""
     ids = starting_ids(material.learned, material.n_items, config)
-    item = ItemTower(material.features, ids, log_popularity(material.learned, material.n_items), config)
+    return _towers(ids, log_popularity(material.learned, material.n_items), material, config)
+
+
+def gone_on(earlier: Earlier, material: Material, config: DeepConfig) -> Towers:
+    """Towers with the weights of an older cut; biases follow the popularity that items have won or lost since."""
+    before, n_items = earlier.towers, material.n_items
+    gained = log_popularity(material.learned, n_items) - log_popularity(earlier.learned.learned, n_items)
+    towers = _towers(before.item.ids.numpy(), before.item.bias.numpy(), material, config)
+    towers.restore(before.weights())
+    towers.item.bias.assign_add(gained)
+    return towers
+
+
+def _towers(ids: Floats, bias: Floats, material: Material, config: DeepConfig) -> Towers:
+    item = ItemTower(material.features, ids, bias, config)
     user = UserTower(config)
     tasks = Tasks(1 + len(material.entries.kinds), material.n_items, config.embedding_size)
     return Towers(user, item, tasks, serving_model(user, tasks, config))

@@ -49,4 +49,5 @@ class Optimiser:
     def apply(self, gradients: list[Any]) -> None:
         """Move all by *gradients*, in the order of `variables`."""
         self.rows.apply(gradients[0], self.rate(self.rows.steps))
-        self.adam.apply_gradients(zip(gradients[1:], self.others, strict=True))
+        dense = [tf.convert_to_tensor(gradient) for gradient in gradients[1:]]  # once: Adam asks for it twice
+        self.adam.apply_gradients(zip(dense, self.others, strict=True))

@@ -11,7 +11,7 @@ from components.common.settings import Settings
 from components.common.stage import progress
 from components.train_deep.config import DeepConfig, config_for
 from components.train_deep.export import export
-from components.train_deep.fit import fit, material
+from components.train_deep.fit import Earlier, fit, material
 from components.train_deep.histories import Entries
 from components.train_deep.initial import in_baskets
 from components.train_deep.train import Report
@@ -39,24 +39,42 @@ def train_deep(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
     shop = Prepared.load(prepared)
     text = text_embedding(embeddings, len(shop.items))
     trainings = shop.split.trainings if told.wants(KIND) else ()
+    earlier: Earlier | None = None
     for number, cut in enumerate(trainings):
 
         def report(done: int, total: int, before: int = number) -> None:
             progress(STAGE, before * total + done, len(trainings) * total)
 
-        train_cut(shop, cut, text, cast(Effort, effort), seed, out / cut.members / KIND, report, told)
+        folder = out / cut.members / KIND
+        earlier = train_cut(shop, cut, text, cast(Effort, effort), seed, folder, report, told, earlier)
 
 
 def train_cut(
-    shop: Prepared, cut: Cut, text: Floats, effort: Effort, seed: int, folder: Path, report: Report, told: Settings
-) -> None:
-    """Train on one cut and write the member's folder, unless the cut has nothing to learn from."""
+    shop: Prepared,
+    cut: Cut,
+    text: Floats,
+    effort: Effort,
+    seed: int,
+    folder: Path,
+    report: Report,
+    told: Settings,
+    earlier: Earlier | None = None,
+) -> Earlier | None:
+    """Train on one cut and write the member's folder, unless the cut has nothing to learn from.
+
+    Returns:
+        The training, from which that of the next cut may go on, as this one does from *earlier*; never the other way
+        round: what an older cut's member knows must end where its training events end.
+    """
     entries = Entries.from_events(shop.train(cut), shop.split.target_events, len(shop.users))
     config = told.fill(KIND, begun(shop, entries, effort, seed))
-    learned = material(shop, cut, entries, text, config)
-    if len(learned.positions):
-        towers, chosen = fit(learned, config, report)
-        export(towers, learned.known, chosen, folder)
+    before = earlier if earlier and earlier.leads_to(entries) else None
+    learned = material(shop, cut, entries, text, config, before)
+    if not len(learned.positions):
+        return earlier
+    towers, chosen = fit(learned, config, report, before)
+    export(towers, learned.known, chosen, folder)
+    return Earlier(learned, towers, config.model_copy(update={"encoder": chosen.encoder}))
 
 
 def begun(shop: Prepared, entries: Entries, effort: Effort, seed: int) -> DeepConfig:

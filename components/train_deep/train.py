@@ -93,7 +93,7 @@ def step_function(towers: Towers, optimiser: Optimiser, every: bool, other_weigh
         optimiser.apply(tape.gradient(loss, optimiser.variables))
         return loss
 
-    compiled: Callable[..., tf.Tensor] = tf.function(step, input_signature=SIGNATURE)
+    compiled: Callable[..., tf.Tensor] = tf.function(step, input_signature=SIGNATURE, autograph=False)
     return compiled
 
 

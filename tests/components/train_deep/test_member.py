@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import ClassVar
@@ -15,8 +16,9 @@ from components.common import columns as c
 from components.common.prepared import Cut, Prepared
 from components.train_deep.config import DeepConfig
 from components.train_deep.export import export
-from components.train_deep.fit import Material, fit, is_gain, material
+from components.train_deep.fit import Earlier, Material, fit, gone_on, is_gain, material
 from components.train_deep.histories import Entries
+from components.train_deep.initial import log_popularity
 from components.train_deep.train import Towers
 from serving.arrays import Floats, Ints
 from serving.catalogue import Catalogue
@@ -152,6 +154,44 @@ def test_of_designs_the_first_stays_unless_another_beats_it_by_more_than_chance(
     assert (towers.user.reader is None) == (chosen.encoder == "mlp")
     assert told == sorted(told)
     assert {total for _, total in told} == {40}
+
+
+def test_a_newer_cut_goes_on_from_an_older_ones_weights_and_follows_popularity() -> None:
+    prepared = planted_shop()
+    older, newer = prepared.split.fits[0], prepared.split.test
+    config = DeepConfig.parse({**SMALL, "max_steps": 60, "more_steps": 7}, "test")
+    towers, before = learned(prepared, older, config)
+    earlier = Earlier(before, towers, config)
+    entries = Entries.from_events(prepared.train(newer), prepared.split.target_events, len(prepared.users))
+    assert earlier.leads_to(entries)
+    found = material(prepared, newer, entries, np.zeros((len(prepared.items), 4), np.float32), config, earlier)
+    begun = gone_on(earlier, found, config)
+    assert begun is not towers
+    np.testing.assert_array_equal(begun.item.ids.numpy(), towers.item.ids.numpy())
+    np.testing.assert_array_equal(begun.user.more.kernel.numpy(), towers.user.more.kernel.numpy())
+    gained = begun.item.bias.numpy() - towers.item.bias.numpy()
+    won = log_popularity(found.learned, COLD + 1) - log_popularity(before.learned, COLD + 1)
+    assert np.abs(won).max() > 0.01
+    np.testing.assert_allclose(gained, won, atol=1e-5)
+    told: list[tuple[int, int]] = []
+    kept = towers.weights()
+    assert fit(found, config, lambda done, total: told.append((done, total)), earlier)[1].max_steps == 7
+    assert {total for _, total in told} == {7}
+    assert all(np.array_equal(one, other) for one, other in zip(kept, towers.weights(), strict=True))
+
+
+def test_a_training_leads_to_one_of_at_most_twice_its_entries_and_never_back_in_time() -> None:
+    prepared = planted_shop()
+    older, newer = (
+        Entries.from_events(prepared.train(cut), prepared.split.target_events, len(prepared.users))
+        for cut in (prepared.split.fits[0], prepared.split.test)
+    )
+    config = DeepConfig.parse({**SMALL, "max_steps": 1}, "test")
+    towers, found = learned(prepared, prepared.split.test, config)
+    assert Earlier(found, towers, config).leads_to(newer)
+    assert not Earlier(found, towers, config).leads_to(older)
+    few = replace(found, entries=newer.before(np.full(len(prepared.users), 1, np.int32)))
+    assert not Earlier(few, towers, config).leads_to(newer)
 
 
 def test_the_hold_out_is_never_the_target() -> None:

@@ -176,7 +176,7 @@ def test_every_effort_has_its_settings() -> None:
 
 def test_vectors_shorten_as_the_catalogue_grows() -> None:
     sizes = [config_for("full", 0, False, True, n_items).embedding_size for n_items in (10_000, 100_000, 10_000_000)]
-    assert sizes == [512, 128, 64]
+    assert sizes == [256, 128, 64]
 
 
 def test_absent_text_is_zeros(tmp_path: Path) -> None:
