@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from components.common import columns as c
 from components.train_text.pairs import pairs
@@ -89,6 +90,6 @@ def test_adam_moves_as_torchs_own() -> None:
     for gradient in gradients:
         adam.step(gradient)
         other.grad = gradient
-        reference.step()  # type: ignore[no-untyped-call]
+        reference.step()
     np.testing.assert_allclose(own.detach().numpy(), other.detach().numpy(), rtol=1e-5, atol=1e-6)
     assert np.abs(own.detach().numpy() - start.numpy()).max() > 0.01
