@@ -76,17 +76,14 @@ def test_the_untrained_start_is_kept_when_training_does_not_help(vectors: Floats
 
 
 def test_the_module_gives_cosines(vectors: Floats) -> None:
-
     items = torch.from_numpy(vectors)
     cosines = Projection(np.eye(16, dtype=np.float32))(items[:3] * 5, items).detach().numpy()
     np.testing.assert_allclose(cosines, vectors[:3] @ vectors.T, atol=1e-6)
 
 
 def test_adam_moves_as_torchs_own() -> None:
-    start, gradients = (
-        torch.from_numpy(random_units(6, 4, 0)),
-        torch.from_numpy(random_units(60, 4, 1).reshape(10, 6, 4)),
-    )
+    start = torch.from_numpy(random_units(6, 4, 0))
+    gradients = torch.from_numpy(random_units(60, 4, 1).reshape(10, 6, 4))
     own, other = (torch.nn.Parameter(start.clone()) for _ in range(2))
     adam, reference = Adam(own, 0.01), torch.optim.Adam([other], lr=0.01)
     for gradient in gradients:
