@@ -12,12 +12,13 @@ from components.common.config import Config
 from components.common.errors import ReleaseError
 from components.common.files import read_json, write_json
 from serving.arrays import Floats
-from serving.calibration import BORDA, FEATURES, RRF
+from serving.attention import Attention
+from serving.calibration import FEATURES, RRF
 from serving.evidence import Evidence
 from serving.gate import Gate
 from serving.trees import Trees
 
-__all__ = ["CONTEXT_PART", "FEATURES", "Blend", "Fusion", "TaskFusion", "Weights", "apply"]
+__all__ = ["CONTEXT_PART", "FEATURES", "Blend", "Fusion", "TaskFusion", "Weights", "apply", "popular"]
 
 Weights = tuple[tuple[float, ...], ...]
 Doubles = npt.NDArray[np.float64]
@@ -33,7 +34,8 @@ class Blend(Config):
     weights: Weights = Field(description="K rows of F, features in the order of `features`")
     gate: Gate | None = Field(None, description="how the weights change with the context (network, meta)")
     trees: Trees | None = Field(None, description="a correction of the head of the list (stacker)")
-    reach: float = Field(0.0, ge=0, description="what the most popular candidate loses against the least popular one")
+    attention: Attention | None = Field(None, description="a correction of the head that looks at the history")
+    reach: float = Field(0.0, ge=0, description="what the most popular candidate loses against one that never sold")
     without: dict[str, "Blend"] = Field(default_factory=dict, description="by absent member: fitted without it")
     features: tuple[str, ...] = FEATURES
 
@@ -47,6 +49,10 @@ class Blend(Config):
             raise ValueError(f"weights must have {len(self.members)} rows of {len(FEATURES)} numbers")
         if self.trees is not None and self.trees.members != self.members:
             raise ValueError(f"trees read {self.trees.members}; the blend has {self.members}")
+        if self.attention is not None and self.attention.members != self.members:
+            raise ValueError(f"attention reads {self.attention.members}; the blend has {self.members}")
+        if self.trees is not None and self.attention is not None:
+            raise ValueError("a blend's head is corrected by trees or by attention, not by both")
         if self.gate is not None and self.gate.size != len(self.members):
             raise ValueError(f"the gate weighs {self.gate.size} members; the blend has {len(self.members)}")
         for absent, blend in self.without.items():
@@ -148,14 +154,26 @@ def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None 
     fitted = blend.for_present(evidence.members)
     parts = np.zeros((*evidence.scores.shape[:2], len(evidence.members) + 1), dtype=np.float32)
     parts[..., :-1] = _weighted(fitted, evidence)
-    if fitted.trees is not None and set(fitted.members) <= set(evidence.members):
-        parts += _corrected(fitted.trees, evidence, parts[..., :-1])
+    if set(fitted.members) <= set(evidence.members):
+        linear = parts[..., :-1].copy()
+        if fitted.trees is not None:
+            parts += _corrected(fitted.trees, evidence, linear)
+        if fitted.attention is not None:
+            parts[..., -1] += _looked(fitted.attention, evidence, linear)
     if fitted.reach and POPULARITY in evidence.members:
-        column = evidence.members.index(POPULARITY)
-        parts[..., column] -= np.float32(fitted.reach) * evidence.features[:, :, column, BORDA]
+        parts[..., evidence.members.index(POPULARITY)] -= np.float32(fitted.reach) * popular(evidence)
     if weights:
         parts[..., :-1] *= np.array([weights.get(name, 1.0) for name in evidence.members], dtype=np.float32)
     return parts
+
+
+def popular(evidence: Evidence) -> Floats:
+    """(n, c) what a reach of 1 takes: the logarithm of 1 + a candidate's sales, 1 for the list's most popular one."""
+    if POPULARITY not in evidence.members:
+        return np.zeros(evidence.valid.shape, dtype=np.float32)
+    sold = evidence.scores[:, :, evidence.members.index(POPULARITY)]
+    logs = np.log1p(np.maximum(np.where(np.isfinite(sold) & evidence.valid, sold, 0), 0))
+    return np.asarray(logs / np.maximum(logs.max(axis=1, keepdims=True), np.float32(1e-6)), dtype=np.float32)
 
 
 def _weighted(blend: Blend, evidence: Evidence) -> Floats:
@@ -178,6 +196,11 @@ def _corrected(trees: Trees, evidence: Evidence, linear: Floats) -> Floats:
     parts[..., order] = added[..., :-1]
     parts[..., -1] = added[..., -1]
     return parts
+
+
+def _looked(attention: Attention, evidence: Evidence, linear: Floats) -> Floats:
+    order = [evidence.members.index(name) for name in attention.members]
+    return attention.parts(evidence.of(attention.members), linear[..., order])
 
 
 def _renormalised(rows: Doubles, wanted: float) -> Doubles:

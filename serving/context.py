@@ -16,6 +16,7 @@ from components.common.moments import DAY
 from serving.arrays import PAD, Floats, Ints
 from serving.catalogue import Catalogue
 from serving.states import UserStates
+from serving.traces import Traces
 
 LEVELS = {"top": 1, "mid": 2, "leaf": None}  # of the category path; None: all of it
 CONTEXT = (
@@ -32,9 +33,15 @@ RECENT_DAYS, RECENT_VISITS = 28.0, 3.0  # an entry of the recent history weighs 
 class ContextReader:
     """Computes the context from a catalogue; what depends on items alone is computed once."""
 
-    def __init__(self, catalogue: Catalogue, ordinal_time: bool) -> None:
-        """*ordinal_time*: timestamps give order only, so that ages are visits, not days."""
-        self.catalogue, self.ordinal = catalogue, ordinal_time
+    def __init__(self, catalogue: Catalogue, ordinal_time: bool, vectors: Floats | None = None) -> None:
+        """Read from a catalogue.
+
+        Args:
+            catalogue: the items.
+            ordinal_time: timestamps give order only, so that ages are visits, not days.
+            vectors: (n_items, d) in which likeness of items is measured; None: it is not known.
+        """
+        self.catalogue, self.ordinal, self.vectors = catalogue, ordinal_time, vectors
 
     @cached_property
     def _codes(self) -> dict[str, Ints]:
@@ -74,8 +81,17 @@ class ContextReader:
         out[candidates == PAD] = 0.0
         return out
 
+    def traces(self, states: UserStates, candidates: Ints) -> Traces | None:
+        """The recent histories of *states* beside their (n, m) *candidates*; None without vectors."""
+        if self.vectors is None:
+            return None
+        return Traces.of(self.vectors, states, self._ages(states), candidates)
+
+    def _ages(self, states: UserStates) -> Floats:
+        return states.age.astype(np.float32) if self.ordinal else states.age_days
+
     def _columns(self, states: UserStates, rows: Ints) -> dict[str, npt.NDArray[np.floating]]:
-        ages = states.age.astype(np.float32) if self.ordinal else states.age_days
+        ages = self._ages(states)
         recent = np.exp2(-ages / (RECENT_VISITS if self.ordinal else RECENT_DAYS)).astype(np.float32)
         sizes = states.sizes
         plain = states.matrix(np.ones(len(states.items), np.float32), len(self.catalogue))

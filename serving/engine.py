@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 RECALL = 100
+VECTORS = ("als", "pca", "sequence")  # members in whose vectors likeness is measured, the first that is there
 
 
 class Engine:
@@ -47,7 +48,7 @@ class Engine:
     ) -> None:
         self.catalogue, self.shop, self.members, self.fusion = catalogue, shop, dict(members), fusion
         self.encoder, self.rules = encoder, rules
-        self.context = ContextReader(catalogue, shop.ordinal_time)
+        self.context = ContextReader(catalogue, shop.ordinal_time, vectors_of(self.members))
         self.manifest: Manifest | None = None
         self.digest, self.as_of = "", 0
 
@@ -166,7 +167,15 @@ class Engine:
 
     def _pool(self, queries: Queries, rows: Mapping[str, Floats], candidates: Ints, channels: dict[str, Ints]) -> Pool:
         scores = np.stack([gather(row, candidates) for row in rows.values()], axis=2)
-        return Pool(candidates, scores, tuple(rows), channels, self.context.read(queries.states, candidates))
+        context = self.context.read(queries.states, candidates)
+        traces = self.context.traces(queries.states, candidates)
+        return Pool(candidates, scores, tuple(rows), channels, context, traces)
+
+
+def vectors_of(members: Mapping[str, Member]) -> Floats | None:
+    """(n_items, d) in which items that the same users take are alike, from the first of `VECTORS` there is."""
+    found = (members[name].item_vectors for name in VECTORS if name in members)
+    return next((vectors for vectors in found if vectors is not None), None)
 
 
 def rank_with(pool: Pool, blend: Blend, k: int, weights: Mapping[str, float] | None = None) -> Ranking:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from serving.arrays import Bools, Floats
 from serving.calibration import features
 from serving.context import CONTEXT
+from serving.traces import Traces
 
 
 @dataclass(frozen=True)
@@ -17,13 +18,14 @@ class Evidence:
     """n questions, c candidates each, K members.
 
     members: names. scores: (n, c, K) raw, NaN = not scored. valid: (n, c), False is padding.
-    context: (n, c, len(CONTEXT)), see serving.context.
+    context: (n, c, len(CONTEXT)), see serving.context. traces: what the users did last; None: nothing is known.
     """
 
     members: tuple[str, ...]
     scores: Floats
     valid: Bools
     context: Floats
+    traces: Traces | None = None
 
     @classmethod
     def without_context(cls, members: tuple[str, ...], scores: Floats, valid: Bools) -> "Evidence":
@@ -40,11 +42,12 @@ class Evidence:
         if tuple(names) == self.members:
             return self
         columns = [self.members.index(name) for name in names]
-        restricted = Evidence(tuple(names), self.scores[:, :, columns], self.valid, self.context)
+        restricted = Evidence(tuple(names), self.scores[:, :, columns], self.valid, self.context, self.traces)
         if "features" in self.__dict__:
             restricted.__dict__["features"] = self.features[:, :, columns]
         return restricted
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Evidence":
         """The questions *rows*."""
-        return Evidence(self.members, self.scores[rows], self.valid[rows], self.context[rows])
+        traces = None if self.traces is None else self.traces.take(rows)
+        return Evidence(self.members, self.scores[rows], self.valid[rows], self.context[rows], traces)

@@ -8,6 +8,7 @@ import numpy as np
 from serving.arrays import PAD, Bools, Floats, Ints, Longs, top_k
 from serving.blend import POPULARITY
 from serving.evidence import Evidence
+from serving.traces import Traces
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class Pool:
 
     candidates: (n, c) catalogue rows, -1 is padding. scores: (n, c, K), NaN = not scored.
     channels: by member, (n, up to 100) its own best catalogue rows, best first.
-    context: (n, c, len(CONTEXT)), see serving.context; None: nothing is known of the moment.
+    context: (n, c, len(CONTEXT)), see serving.context; None: nothing is known of the moment. traces: what the users
+    did last, beside the candidates.
     """
 
     candidates: Ints
@@ -24,6 +26,7 @@ class Pool:
     members: tuple[str, ...]
     channels: dict[str, Ints]
     context: Floats | None = None
+    traces: Traces | None = None
 
     @cached_property
     def valid(self) -> Bools:
@@ -35,7 +38,7 @@ class Pool:
         """What a blend sees of it."""
         if self.context is None:
             return Evidence.without_context(self.members, self.scores, self.valid)
-        return Evidence(self.members, self.scores, self.valid, self.context)
+        return Evidence(self.members, self.scores, self.valid, self.context, self.traces)
 
     def best(self, totals: Floats, k: int) -> Ints:
         """(n, min(k, c)) places of the highest *totals* (n, c), best first, -1 after the last.

@@ -94,7 +94,7 @@ class Trees(Config):
         added[..., k] += lost
         out = np.zeros((n, c, k + 1), dtype=np.float32)
         np.put_along_axis(out, order[:, :, None], added, axis=1)
-        out[..., k] += _sunk(total, order, added)
+        out[..., k] += sunk(total, order, added.sum(axis=2))
         out[~evidence.valid] = 0
         return out
 
@@ -124,9 +124,15 @@ def head_columns(evidence: Evidence, total: Floats, order: npt.NDArray[np.intp])
     return np.concatenate([*read, linear, linear - linear[:, :1], context], axis=2).astype(np.float32)
 
 
-def _sunk(total: Floats, order: npt.NDArray[np.intp], added: Floats) -> Floats:
-    """(n, c): 0 for the corrected; for the others what moves them, in their order, just below the corrected."""
-    head = np.take_along_axis(total, order, axis=1) + added.sum(axis=2)
+def sunk(total: Floats, order: npt.NDArray[np.intp], added: Floats) -> Floats:
+    """(n, c): 0 for the corrected; for the others what moves them, in their order, just below the corrected.
+
+    Args:
+        total: (n, c) linear scores.
+        order: (n, m) places that are corrected.
+        added: (n, m) by how much.
+    """
+    head = np.take_along_axis(total, order, axis=1) + added
     lowest = np.where(np.isfinite(head), head, np.inf).min(axis=1)
     rest = total.copy()
     np.put_along_axis(rest, order, -np.inf, axis=1)

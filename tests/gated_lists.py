@@ -43,6 +43,7 @@ def lists_of(scores: np.ndarray, gain: np.ndarray, context: np.ndarray, moments:
         scores=scores,
         context=context,
         moments=moments,
+        windows=np.zeros(len(gain), dtype=np.int64),
     )
 
 

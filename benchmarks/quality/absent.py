@@ -11,9 +11,10 @@ from components.common.config import Effort
 from components.common.prepared import Prepared
 from components.evaluate.judge import judge
 from components.fuse.config import EFFORTS
-from components.fuse.fit import Options, fit_task
+from components.fuse.fit import fit_task
 from components.fuse.lists import FitSet
 from components.fuse.methods import BASE
+from components.fuse.options import Options
 from components.fuse.run import Inputs, fit_engines, fit_sets
 from serving.arrays import Bools
 from serving.blend import Fusion, TaskFusion

@@ -1,51 +1,96 @@
-"""How much of the catalogue a blend shows, and what may be given for it."""
+"""How much of the catalogue a blend shows, and what may be given for it.
+
+Two things decide: which method serves, and its `reach`, by which the popular is held back.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from components.fuse.choice import mean
+from components.fuse.judging import Doubles, K, ndcg_of
 from components.fuse.lists import FitSet
 from serving.arrays import PAD, top_k
-from serving.blend import Blend, apply
+from serving.blend import Blend, apply, popular
 
-K = 10
-SPARE = 0.05  # share of the best NDCG that a blend may lack that shows more of the catalogue
-WIDE = 0.9  # of the items that the best member alone shows: as many are enough
+BROAD = 1 / 3  # of the catalogue: a shop whose best member alone shows as much lives from its breadth
+SPARE = {True: 0.08, False: 0.05}  # share of the best NDCG that may be given; in a broad shop, in others
+WIDE = {True: 1.0, False: 0.8}  # of the items that the best member alone shows: as many are enough
+REACHES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # how far the popular may be held back, the first: not at all
+Option = tuple[str, float]  # a method and its reach
 
 
-def shown(
+@dataclass(frozen=True)
+class Trade:
+    """worth: mean NDCG@10. covers: distinct items among the first ten of all lists."""
+
+    worth: float
+    covers: int
+
+
+def trades(
     sets: Sequence[FitSet], folds: list[npt.NDArray[np.int64]], tables: Sequence[Mapping[str, Blend]]
-) -> dict[str, int]:
-    """By method: distinct items among the first ten of all lists, each under the blend of its own fold.
+) -> dict[Option, Trade]:
+    """What every method is worth and covers at every reach, each list under the blend of its own fold.
 
     Sets without contexts know no catalogue rows and show nothing.
     """
-    items: dict[str, list[npt.NDArray[np.int32]]] = {name: [] for name in tables[0]}
+    worth: dict[Option, list[Doubles]] = {}
+    items: dict[Option, list[npt.NDArray[np.int32]]] = {}
     for fit, fold in zip(sets, folds, strict=True):
-        if fit.contexts is None:
-            continue
         for held_out, table in enumerate(tables):
             for rows, evidence in fit.chunks(np.flatnonzero(fold == held_out)):
+                part, back = fit.take(rows), popular(evidence)
                 for name, blend in table.items():
-                    total = np.where(evidence.valid, apply(blend, evidence).sum(axis=2), np.float32(-np.inf))
-                    order = top_k(total, K)
-                    found = np.take_along_axis(fit.contexts.candidates[rows], np.maximum(order, 0), axis=1)
-                    items[name].append(np.unique(found[order != PAD]))
-    return {name: len(np.unique(np.concatenate(parts))) if parts else 0 for name, parts in items.items()}
+                    total = apply(blend, evidence).sum(axis=2)
+                    for reach in REACHES:
+                        held_back = total - np.float32(reach) * back
+                        worth.setdefault((name, reach), []).append(ndcg_of(part, held_back))
+                        items.setdefault((name, reach), []).append(_shown(part, held_back))
+    return {
+        option: Trade(mean(np.concatenate(parts)), len(np.unique(np.concatenate(items[option]))))
+        for option, parts in worth.items()
+    }
 
 
-def wide_enough(worth: Mapping[str, float], covers: Mapping[str, int], chosen: str, member: str) -> str:
-    """*chosen*, unless it shows far fewer items than the best member alone and a blend nearly as good does not.
+def widest(found: Mapping[Option, Trade], member: str, n_items: int) -> Option:
+    """The best method and reach, unless it shows far fewer items than the best member alone and others do not.
+
+    Those others must be nearly as good as the best, and of them the best is taken; then its reach is stretched as far
+    as that costs nothing.
 
     Args:
-        worth: by method, its NDCG.
-        covers: by method, and for *member*, how many items it shows.
-        chosen: the best method.
-        member: the name of the best member alone.
+        found: by method and reach. They hold the best member alone, too.
+        member: its name.
+        n_items: of the catalogue.
     """
-    enough = WIDE * covers[member]
-    if covers[chosen] >= enough:
-        return chosen
-    wide = [name for name in worth if worth[name] >= (1 - SPARE) * worth[chosen] and covers.get(name, 0) >= enough]
-    return max(wide, key=lambda name: worth[name], default=chosen)
+    plain = REACHES[0]
+    broad = found[member, plain].covers >= BROAD * n_items > 0
+    best = max((option for option in found if option[1] == plain), key=lambda option: found[option].worth)
+    enough, spared = WIDE[broad] * found[member, plain].covers, (1 - SPARE[broad]) * found[best].worth
+    wide = [option for option, trade in found.items() if trade.covers >= enough and trade.worth >= spared]
+    chosen = best if found[best].covers >= enough else max(wide, key=lambda option: found[option].worth, default=best)
+    free = [reach for reach in REACHES if reach >= chosen[1] and found[chosen[0], reach].worth >= found[chosen].worth]
+    return chosen[0], max(free)
+
+
+def reaching(blend: Blend, reach: float) -> Blend:
+    """*blend*, and those it holds for absent members, with *reach*."""
+    without = {name: reaching(other, reach) for name, other in blend.without.items()}
+    return blend.model_copy(update={"reach": reach, "without": without})
+
+
+def catalogue_size(sets: Sequence[FitSet]) -> int:
+    """How many items there are; 0 where the sets know no catalogue."""
+    return max((len(fit.contexts.reader.catalogue) for fit in sets if fit.contexts is not None), default=0)
+
+
+def _shown(fit: FitSet, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+    """Distinct catalogue rows among the first ten of the lists."""
+    if fit.contexts is None:
+        return np.zeros(0, dtype=np.int32)
+    order = top_k(np.where(fit.valid, scores, np.float32(-np.inf)), K)
+    rows = np.take_along_axis(fit.contexts.candidates, np.maximum(order, 0), axis=1)
+    return np.unique(rows[order != PAD])

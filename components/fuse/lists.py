@@ -1,18 +1,19 @@
 """What weights are learned from: lists of candidates with every member's scores and what turned out relevant."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from components.common.ranking import gains
-from serving.arrays import Bools, Floats, Ints, Longs
+from serving.arrays import PAD, Bools, Floats, Ints, Longs
 from serving.calibration import FEATURES, MISSING, RRF, TOP, VALUE
 from serving.context import ContextReader
 from serving.evidence import Evidence
 from serving.states import UserStates
+from serving.traces import Traces
 
 USED = (VALUE, RRF, TOP, MISSING)  # what learned methods weigh; voting has features of its own
 CHUNK = 512
@@ -37,6 +38,10 @@ class Contexts:
     def read(self, rows: npt.NDArray[np.intp]) -> Floats:
         """(len(rows), c, G) context of the lists *rows*."""
         return self.reader.read(self.states.take(rows.astype(np.int64)), self.candidates[rows])
+
+    def traces(self, rows: npt.NDArray[np.intp]) -> Traces | None:
+        """What the users of the lists *rows* did last, beside the candidates."""
+        return self.reader.traces(self.states.take(rows.astype(np.int64)), self.candidates[rows])
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,8 @@ class FitSet:
         """What a blend sees of the lists *rows*."""
         if self.contexts is None:
             return Evidence.without_context(self.members, self.scores[rows], self.valid[rows])
-        return Evidence(self.members, self.scores[rows], self.valid[rows], self.contexts.read(rows))
+        moment = self.contexts.read(rows), self.contexts.traces(rows)
+        return Evidence(self.members, self.scores[rows], self.valid[rows], *moment)
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,7 @@ class Lists:
 
     x: (n, c, K, len(USED)) float32. gain: (n, c) float32, 2^grade - 1. valid: (n, c). groups: (n,).
     scores: (n, c, K) raw. context: (n, c, G). moments: is anything known of the moment, or is the context all zeros.
+    windows: (n,) of which set they are. traces: what the users did last; None: nothing is known.
     """
 
     members: tuple[str, ...]
@@ -110,19 +117,28 @@ class Lists:
     scores: Floats
     context: Floats
     moments: bool
+    windows: Longs
+    traces: Traces | None = None
 
     @classmethod
     def of(cls, sets: Sequence[FitSet], max_rows: int, seed: int) -> "Lists":
         """Collect the teaching lists of several sets; past *max_rows* candidates, a seeded choice of them."""
         teaching = [np.flatnonzero(((fit.labels > 0) & fit.valid).any(axis=1)) for fit in sets]
         chosen = _cap(teaching, [min(fit.scores.shape[1], HEAD) for fit in sets], max_rows, seed)
-        parts = [_part(fit, rows) for fit, rows in zip(sets, chosen, strict=True)]
+        parts = [_part(fit, rows, number) for number, (fit, rows) in enumerate(zip(sets, chosen, strict=True))]
         width = max(part.x.shape[1] for part in parts)
         joined = {
             name: np.concatenate([_pad(getattr(part, name), width, fill) for part in parts])
             for name, fill in {"x": 0, "gain": 0, "valid": 0, "groups": 0, "scores": np.nan, "context": 0}.items()
         }
-        return cls(sets[0].members, **joined, moments=all(part.moments for part in parts))
+        traces = [part.traces for part in parts if part.traces is not None]
+        return cls(
+            sets[0].members,
+            **joined,
+            moments=all(part.moments for part in parts),
+            windows=np.concatenate([part.windows for part in parts]),
+            traces=_join(traces, width) if len(traces) == len(parts) else None,
+        )
 
     def __len__(self) -> int:
         return len(self.x)
@@ -138,6 +154,8 @@ class Lists:
             self.scores[rows],
             self.context[rows],
             self.moments,
+            self.windows[rows],
+            None if self.traces is None else self.traces.take(rows),
         )
 
     def drop(self, member: str) -> "Lists":
@@ -145,11 +163,11 @@ class Lists:
         keep = [column for column, name in enumerate(self.members) if name != member]
         names = tuple(self.members[column] for column in keep)
         x, scores = self.x[:, :, keep], self.scores[:, :, keep]
-        return Lists(names, x, self.gain, self.valid, self.groups, scores, self.context, self.moments)
+        return replace(self, members=names, x=x, scores=scores)
 
     def evidence(self) -> Evidence:
         """What a blend sees of all lists."""
-        return Evidence(self.members, self.scores, self.valid, self.context)
+        return Evidence(self.members, self.scores, self.valid, self.context, self.traces)
 
     def flat(self, columns: Sequence[int] | None = None) -> tuple[Floats, Floats]:
         """(N, K) calibrated values of all candidates of the members *columns* (all), and (N,) gains."""
@@ -157,13 +175,17 @@ class Lists:
         return x[self.valid], self.gain[self.valid]
 
 
-def _part(fit: FitSet, rows: npt.NDArray[np.intp]) -> Lists:
+def _part(fit: FitSet, rows: npt.NDArray[np.intp], window: int) -> Lists:
     pieces = [_head(fit, piece, evidence) for piece, evidence in fit.chunks(rows)] or [
         _head(fit, rows, fit.evidence(rows))
     ]
-    x, gain, valid, groups, scores, context = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-    teaches = np.flatnonzero((gain > 0).any(axis=1))
-    return Lists(fit.members, x, gain, valid, groups, scores, context, fit.contexts is not None).take(teaches)
+    order, x, gain, valid, groups, scores, context = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    traces = None if fit.contexts is None else fit.contexts.traces(rows)
+    lists = Lists(
+        fit.members, x, gain, valid, groups, scores, context, fit.contexts is not None, np.full(len(x), window),
+        None if traces is None else traces.of_places(order),
+    )  # fmt: skip
+    return lists.take(np.flatnonzero((gain > 0).any(axis=1)))
 
 
 def _head(fit: FitSet, rows: npt.NDArray[np.intp], evidence: Evidence) -> tuple[npt.NDArray[Any], ...]:
@@ -177,7 +199,11 @@ def _head(fit: FitSet, rows: npt.NDArray[np.intp], evidence: Evidence) -> tuple[
     valid = of(evidence.valid)
     gain = np.where(valid, gains(of(fit.labels[rows])), 0).astype(np.float32)
     x = np.stack([of(evidence.features[..., feature]) for feature in USED], axis=3)
-    return x, gain, valid, fit.groups[rows], of(evidence.scores), of(evidence.context)
+    return order, x, gain, valid, fit.groups[rows], of(evidence.scores), of(evidence.context)
+
+
+def _join(parts: Sequence[Traces], width: int) -> Traces:
+    return Traces.join([replace(part, candidates=_pad(part.candidates, width, PAD)) for part in parts])
 
 
 def _pad(array: npt.NDArray[Any], width: int, fill: float) -> npt.NDArray[Any]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from components.fuse import voting
 from components.fuse.alpha import best_alpha
+from components.fuse.attention import attention
 from components.fuse.greedy import greedy
 from components.fuse.heads import softmax_head
 from components.fuse.least_squares import Constraint, Moments, solve
@@ -22,7 +23,7 @@ Method = Callable[[Lists], Blend]
 SINGLE = "single:"
 RIDGE = 1e-6  # keeps twin members from taking huge opposite weights
 FREE = {"softmax_firm": 1e-2, "softmax_free": 1e-3, "softmax_loose": 1e-4}  # l2, chosen among by cross-fitting
-BASE = "softmax_head"  # the linear blend that the stacker corrects
+BASE = "softmax_head"  # the linear blend that the second level corrects
 STEADY = ("prior", "softmax", *FREE, "least_squares_non_negative", "least_squares")  # which to take of equals
 
 
@@ -76,16 +77,18 @@ def methods(
     seed: int,
     moments: bool,
     shapes: Mapping[str, Shape] = SHAPES,
+    brief: bool = False,
 ) -> dict[str, Method]:
     """The methods that need no prior knowledge, simplest first.
 
     Args:
         members: what is blended.
         pair: the (deep, cf) members of `alpha`; None: no alpha.
-        seeds: ensembles of trees that a stacker averages.
+        seeds: models of the second level, trees or networks, that are averaged.
         seed: every random choice follows from it.
         moments: do the lists know the context; without it no method that reads it.
         shapes: of the stackers' trees, by method.
+        brief: attention corrects the static blend, which is fitted sooner than the gated one.
     """
     found: dict[str, Method] = {
         "voting": lambda lists: voting.reciprocal_rank(lists.members),
@@ -108,6 +111,7 @@ def methods(
             kind: partial(stacker, linear=found[BASE], kind=kind, shape=shape, seeds=seeds, seed=seed)
             for kind, shape in shapes.items()
         }
+        found["attention"] = partial(attention, linear=found[BASE if brief else "network"], seeds=seeds, seed=seed)
     return found if len(members) > 1 else {"voting": found["voting"]}
 
 

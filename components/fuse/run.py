@@ -12,8 +12,9 @@ from components.common.files import write_json
 from components.common.prepared import Cut, Prepared
 from components.common.settings import Settings
 from components.fuse.config import EFFORTS, FusionConfig
-from components.fuse.fit import Options, fit_task
+from components.fuse.fit import fit_task
 from components.fuse.lists import FitSet
+from components.fuse.options import Options
 from components.fuse.pools import answers, fit_set
 from components.fuse.priors import prior_of
 from components.fuse.search import fit_search

@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 
 from components.common import columns as c
-from components.fuse.fit import K, Options, fit_task, fold_of, judge, mean
+from components.fuse.choice import mean
+from components.fuse.fit import fit_task
+from components.fuse.judging import K, fold_of, judge
 from components.fuse.lists import FitSet
+from components.fuse.options import Options
 from components.fuse.pools import join
 from components.fuse.priors import prior_of
 from serving.arrays import PAD, Bools

@@ -1,8 +1,4 @@
-"""The stacker: trees learned by LambdaMART correct the head of the linear blend.
-
-Every list shows the trees the best candidates of a linear blend that has not seen it; they begin from its score, so
-that they only learn what it gets wrong.
-"""
+"""The stacker: trees learned by LambdaMART correct the head of the linear blend."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,15 +6,11 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 
 from components.fuse.lists import Lists
-from serving.arrays import Floats
-from serving.blend import Blend, apply
-from serving.trees import Tree, Trees, columns_of, head_columns
-
-FOLDS = 3
-FEWEST_LISTS = 150  # with fewer to learn from, trees only learn noise
+from components.fuse.second_level import DEPTH, FEWEST_LISTS, SecondLevel
+from serving.blend import Blend
+from serving.trees import Tree, Trees, columns_of
 
 
 @dataclass(frozen=True)
@@ -27,7 +19,7 @@ class Shape:
 
     rounds: int = 100
     leaves: int = 8
-    depth: int = 50
+    depth: int = DEPTH
     learning_rate: float = 0.05
     fewest_rows: int = 50
     l2: float = 10.0
@@ -50,45 +42,18 @@ def stacker(lists: Lists, linear: Callable[[Lists], Blend], kind: str, shape: Sh
     base = linear(lists)
     if len(lists) < FEWEST_LISTS:
         return base.model_copy(update={"kind": kind})
-    heads = _heads(lists, linear, shape, seed)
-    trees = [tree for number in range(seeds) for tree in _learn(heads, shape, seeds, seed + number)]
+    second = SecondLevel.of(lists, linear, shape.depth, seed)
+    trees = [tree for number in range(seeds) for tree in _learn(second, shape, seeds, seed + number)]
     ensemble = Trees(members=lists.members, depth=shape.depth, trees=tuple(trees))
     return base.model_copy(update={"kind": kind, "trees": ensemble})
 
 
-@dataclass(frozen=True)
-class _Heads:
-    """Of n lists: columns (n, depth, columns) of their best candidates, gain (n, depth), linear (n, depth) to begin."""
-
-    columns: Floats
-    gain: npt.NDArray[np.int32]
-    linear: Floats
+def _learn(second: SecondLevel, shape: Shape, seeds: int, seed: int) -> list[Tree]:
+    return [_tree(part["tree_structure"], seeds) for part in _model(second, shape, seed).dump_model()["tree_info"]]
 
 
-def _heads(lists: Lists, linear: Callable[[Lists], Blend], shape: Shape, seed: int) -> _Heads:
-    depth = min(shape.depth, lists.valid.shape[1])
-    fold = np.random.default_rng(seed).permutation(len(lists)) % FOLDS
-    found = []
-    for number in range(FOLDS):
-        blend = linear(lists.take(fold != number))
-        evidence = lists.take(fold == number).evidence()
-        total = np.where(evidence.valid, apply(blend, evidence).sum(axis=2), np.float32(-np.inf))
-        order = np.argsort(-total, axis=1, kind="stable")[:, :depth]
-        columns = head_columns(evidence, total, order)
-        gain = np.take_along_axis(lists.gain[fold == number], order, axis=1)
-        start = np.take_along_axis(total, order, axis=1)
-        found.append((columns, np.log2(1 + gain).round().astype(np.int32), np.maximum(start, np.float32(-1e6))))
-    columns, grades, start = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    teaches = (grades > 0).any(axis=1)
-    return _Heads(columns[teaches], grades[teaches], start[teaches])
-
-
-def _learn(heads: _Heads, shape: Shape, seeds: int, seed: int) -> list[Tree]:
-    return [_tree(part["tree_structure"], seeds) for part in _model(heads, shape, seed).dump_model()["tree_info"]]
-
-
-def _model(heads: _Heads, shape: Shape, seed: int) -> lightgbm.Booster:
-    n, depth, width = heads.columns.shape
+def _model(second: SecondLevel, shape: Shape, seed: int) -> lightgbm.Booster:
+    n, depth, width = second.columns.shape
     options = {
         "objective": "lambdarank",
         "lambdarank_truncation_level": 20,
@@ -106,10 +71,10 @@ def _model(heads: _Heads, shape: Shape, seed: int) -> lightgbm.Booster:
         "seed": seed,
     }
     data = lightgbm.Dataset(
-        heads.columns.reshape(n * depth, width).astype(np.float64),
-        heads.gain.ravel(),
+        second.columns.reshape(n * depth, width).astype(np.float64),
+        second.grades.ravel(),
         group=np.full(n, depth),
-        init_score=heads.linear.ravel().astype(np.float64),
+        init_score=second.linear.ravel().astype(np.float64),
     )
     return lightgbm.train(options, data, shape.rounds)
 

@@ -7,8 +7,8 @@ import numpy as np
 from components.common.config import Effort
 from components.common.prepared import Prepared
 from components.fuse.config import EFFORTS, FusionConfig
-from components.fuse.fit import fold_of, judge
 from components.fuse.heads import softmax_head
+from components.fuse.judging import fold_of, judge
 from components.fuse.lists import FitSet, Lists
 from components.fuse.run import FEWEST_USERS, Inputs, fit_engines, fit_sets
 from components.fuse.spaces import KIND, SPACE

@@ -53,6 +53,11 @@ class Als(Member):
         numbers: dict[str, Any] = read_json(folder / MEMBER_FILE)
         return cls(factors, known, HistoryWeights.of(numbers), float(numbers["alpha"]), float(numbers["reg"]))
 
+    @property
+    def item_vectors(self) -> Floats:
+        """The item factors."""
+        return self.factors
+
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) scores; see the class."""
         vectors = self.fold_in(queries.states)

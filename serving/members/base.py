@@ -32,6 +32,11 @@ class Member(ABC):
     def load(cls, folder: Path, catalogue: Catalogue) -> "Member":
         """Read the member written by its training stage."""
 
+    @property
+    def item_vectors(self) -> Floats | None:
+        """(n_items, d) in which items that the same users take are alike; None: the member knows no such vectors."""
+        return None
+
     @abstractmethod
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) float32 scores of the whole catalogue."""

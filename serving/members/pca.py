@@ -38,3 +38,8 @@ class Pca(FoldedMember):
         components, gains, source, target, known = read_arrays(folder, ARRAYS, len(catalogue))
         history = HistoryWeights.of(read_json(folder / MEMBER_FILE))
         return cls(components, gains, source, target, known, history)
+
+    @property
+    def item_vectors(self) -> Floats:
+        """The components, each as long as it is strong."""
+        return self.components * self.gains

@@ -91,6 +91,11 @@ class Sequence(Member):
         users = self.user_vectors(queries.states)
         return np.asarray(users @ self.vectors[:-1].T + self.bias, dtype=np.float32)
 
+    @property
+    def item_vectors(self) -> Floats:
+        """The vectors of the items."""
+        return self.vectors[:-1]
+
     def user_vectors(self, states: UserStates) -> Floats:
         """(n, d) what the tower makes of each user's history; NaN rows where none of it is known."""
         items, ages = windows(states, self.length)

@@ -6,9 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.common.ranking import ndcg_at
-from components.fuse.fit import REACHES, Options, _cross_fit, _reach, choose, fit_task, fold_of, judge, reaching
+from components.fuse.choice import choose
+from components.fuse.coverage import REACHES
+from components.fuse.fit import fit_task
+from components.fuse.judging import cross_fit, fold_of, held_out, judge
 from components.fuse.lists import FitSet, Lists
-from components.fuse.methods import FREE, prior, single, softmax_free
+from components.fuse.methods import FREE, prior, single
+from components.fuse.options import Options
 from components.fuse.voting import borda, majority, reciprocal_rank
 from serving.blend import Blend, apply
 from serving.calibration import BORDA, VOTE
@@ -155,7 +159,7 @@ def test_no_method_learns_from_the_lists_it_is_judged_on() -> None:
         return reciprocal_rank(lists.members)
 
     folds = fold_of([fit.groups], 3, 0)
-    tables = _cross_fit([fit], folds, Lists.of([fit], 10**6, 0), {"remember": remember}, {}, Options(folds=3))
+    tables = cross_fit([fit], folds, Lists.of([fit], 10**6, 0), {"remember": remember}, {})
     judged = judge([fit], folds, tables)
     assert [set(range(30)) - seen for seen in learned_from] == [set(np.flatnonzero(folds[0] == f)) for f in range(3)]
     assert not np.isnan(judged["remember"]).any()
@@ -209,27 +213,19 @@ def test_in_a_majority_no_borda_count_outweighs_a_vote() -> None:
     assert table[:, VOTE].sum() == pytest.approx(1.0)
 
 
-def test_reach_goes_as_far_as_it_costs_nothing() -> None:
-    fit = shop((0.3, 50.0, 50.0))
-    folds = fold_of([fit.groups], 3, 0)
-    plain = softmax_free(Lists.of([fit], 10**6, 0), "softmax_free")
-    assert _reach([fit], folds, [{"it": plain}] * 3, "it") == 0  # every step away from the taste costs
-    disliked = fit.scores.copy()
-    disliked[:, :, 1] = -fit.scores[:, :, 0]
-    against = FitSet(NAMES, disliked, fit.valid, fit.labels, fit.n_relevant, fit.groups)
-    assert _reach([against], folds, [{"it": plain}] * 3, "it") == REACHES[-1]  # the popular is what nobody wants
+def test_windows_are_held_out_one_by_one_where_each_is_large_enough() -> None:
+    large = [shop((1.0, 1.0, 1.0), n=200, seed=seed) for seed in (0, 1)]
+    assert [set(fold.tolist()) for fold in held_out(large, 3, 0)] == [{0}, {1}]
+    small = [large[0], large[1].take(np.arange(199))]
+    assert set(np.concatenate(held_out(small, 3, 0)).tolist()) == {0, 1, 2}
+    seen: list[set[int]] = []
 
+    def remember(lists: Lists) -> Blend:
+        seen.append(set(lists.windows.tolist()))
+        return reciprocal_rank(lists.members)
 
-def test_reach_takes_from_the_popular_and_nothing_else() -> None:
-    fit = shop((1.0, 1.0, 1.0))
-    plain = single("als", NAMES)
-    rest = Blend(kind="one", members=("als", "popularity"), weights=plain.weights[:2])
-    far = reaching(plain.model_copy(update={"without": {"sequence": rest}}), 0.5)
-    evidence = fit.evidence(np.arange(4))
-    change = apply(far, evidence) - apply(plain, evidence)
-    np.testing.assert_allclose(change[..., 1], -0.5 * evidence.features[:, :, 1, BORDA], atol=1e-6)
-    assert not change[..., [0, 2, 3]].any()
-    assert far.without["sequence"].reach == 0.5
+    cross_fit(large, held_out(large, 3, 0), Lists.of(large, 10**6, 0), {"remember": remember}, {})
+    assert seen == [{1}, {0}]
 
 
 def test_with_plenty_of_lists_what_serves_holds_the_popular_back_where_that_is_free() -> None:

@@ -76,6 +76,7 @@ def test_padding_is_never_counted_on() -> None:
         np.pad(lists.scores, ((0, 0), (0, 5), (0, 0)), constant_values=np.nan),
         np.pad(lists.context, ((0, 0), (0, 5), (0, 0))),
         lists.moments,
+        lists.windows,
     )
     assert greedy(wide).weights == greedy(lists).weights
 

@@ -10,8 +10,9 @@ import pytest
 from components.common import columns as c
 from components.common.files import read_json
 from components.common.prepared import Cut, Prepared
-from components.fuse.fit import Options, fit_task
+from components.fuse.fit import fit_task
 from components.fuse.lists import FitSet
+from components.fuse.options import Options
 from components.fuse.pools import answers, fit_set
 from components.fuse.priors import PRIORS, prior_of
 from components.fuse.run import Inputs, _engine, _with_newest_members, fuse

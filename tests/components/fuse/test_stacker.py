@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 from components.common.ranking import ndcg_at
-from components.fuse.fit import Options, fit_task
+from components.fuse.fit import fit_task
 from components.fuse.lists import Contexts, FitSet, Lists
 from components.fuse.methods import softmax_free
-from components.fuse.stacker import SHAPES, _heads, _learn, _model, columns_used, stacker
+from components.fuse.options import Options
+from components.fuse.second_level import DEPTH, SecondLevel
+from components.fuse.stacker import SHAPES, _learn, _model, columns_used, stacker
 from serving.blend import Blend, apply
 from serving.catalogue import Catalogue
 from serving.context import ContextReader
@@ -61,10 +63,10 @@ def test_trees_learn_whom_to_believe_where_a_linear_blend_cannot(lists: Lists) -
 
 
 def test_the_trees_say_what_lightgbm_says(lists: Lists) -> None:
-    heads = _heads(lists, LINEAR, SHAPES["stacker"], 0)
-    columns = heads.columns.reshape(-1, heads.columns.shape[2])
-    theirs = _model(heads, SHAPES["stacker"], 0).predict(columns.astype(np.float64), raw_score=True)
-    trees = Trees(members=NAMES, trees=tuple(_learn(heads, SHAPES["stacker"], 1, 0)))
+    second = SecondLevel.of(lists, LINEAR, DEPTH, 0)
+    columns = second.columns.reshape(-1, second.columns.shape[2])
+    theirs = _model(second, SHAPES["stacker"], 0).predict(columns.astype(np.float64), raw_score=True)
+    trees = Trees(members=NAMES, trees=tuple(_learn(second, SHAPES["stacker"], 1, 0)))
     ours = trees.flat.attribute(columns).sum(axis=1)
     offset = theirs - ours  # the roots' values: the same for every candidate
     np.testing.assert_allclose(offset, offset[0], atol=1e-4)

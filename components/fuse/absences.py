@@ -1,0 +1,55 @@
+"""What serves while a member is absent: a blend that was fitted without it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from components.common.stage import progress
+from components.fuse.lists import Lists
+from components.fuse.methods import SINGLE, single
+from components.fuse.options import Options
+from serving.blend import Blend
+
+ABSENT_LISTS = 2_000  # of evenly spread lists a blend without one member learns
+
+
+def with_absences(
+    blend: Blend, lists: Lists, ranked: Sequence[str], families: Mapping[str, str], options: Options
+) -> Blend:
+    """The chosen blend with weights for the absence of each member that has a say in it.
+
+    The same method is fitted again without the member; where it cannot be (it was `single`, or `alpha` lost its last
+    deep member), the best of the others stands in. A prior needs nothing: its other weights just grow.
+    """
+    without = {}
+    some = lists.take(np.arange(0, len(lists), 1 + (len(lists) - 1) // ABSENT_LISTS)) if len(lists) else lists
+    for number, name in enumerate(lists.members):
+        fitted = _fitted_without(name, blend.kind, some, ranked, families, options) if _has_a_say(name, blend) else None
+        progress("fuse", number + 1, len(lists.members))
+        if fitted is not None:
+            without[name] = fitted
+    return blend.model_copy(update={"without": without})
+
+
+def _has_a_say(name: str, blend: Blend) -> bool:
+    second = blend.trees is not None or blend.gate is not None or blend.attention is not None
+    return second or any(blend.weights[blend.members.index(name)])
+
+
+def _fitted_without(
+    name: str, kind: str, lists: Lists, ranked: Sequence[str], families: Mapping[str, str], options: Options
+) -> Blend | None:
+    rest = [member for member in ranked if member != name]
+    left = tuple(member for member in lists.members if member != name)
+    known = options.methods(left, pair_of(rest, families), 1, lists.moments, brief=True) if len(lists) else {}
+    if kind in known:
+        return known[kind](lists.drop(name))
+    single_stands_in = rest and (kind.startswith(SINGLE) or kind == "alpha")
+    return single(rest[0], left) if single_stands_in else None
+
+
+def pair_of(ranked: Sequence[str], families: Mapping[str, str]) -> tuple[str, str] | None:
+    """The best deep and the best collaborative member of *ranked* ones, the best first; None where one is lacking."""
+    deep = [name for name in ranked if families.get(name) == "deep"]
+    cf = [name for name in ranked if families.get(name) == "cf"]
+    return (deep[0], cf[0]) if deep and cf else None

@@ -1,0 +1,37 @@
+"""How the weights of a task are fitted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from components.fuse.methods import Method, methods
+from components.fuse.stacker import SHAPES, Shape
+from serving.blend import Blend
+
+MAX_ROWS = 800_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to fit.
+
+    folds: of the cross-fit by users or queries. max_rows: candidates to learn from at most. prior: a fixed blend to
+    compete. seeds: models of the second level that serve; one of them stands trial, and for an absent member. shapes:
+    of the trees, by method. only: methods that may be fitted; empty: all. absences: fit the chosen blend without each
+    member, too.
+    """
+
+    folds: int = 3
+    max_rows: int = MAX_ROWS
+    seed: int = 0
+    prior: Blend | None = None
+    seeds: int = 3
+    shapes: Mapping[str, Shape] = field(default_factory=lambda: SHAPES)
+    only: tuple[str, ...] = ()
+    absences: bool = True
+
+    def methods(
+        self, members: tuple[str, ...], pair: tuple[str, str] | None, seeds: int, moments: bool, brief: bool = False
+    ) -> dict[str, Method]:
+        """The methods that may be fitted over *members*; see `methods.methods`."""
+        known = methods(members, pair, seeds, self.seed, moments, self.shapes, brief)
+        return {name: method for name, method in known.items() if not self.only or name in self.only}

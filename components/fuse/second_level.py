@@ -1,0 +1,62 @@
+"""What a model of the second level learns from: the head of every list under a linear blend that has not seen it.
+
+It begins from the linear score, so that it only learns what the linear blend gets wrong.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from components.fuse.lists import Lists
+from serving.arrays import Floats
+from serving.attention import Look
+from serving.blend import Blend, apply
+from serving.trees import head_columns
+
+FOLDS = 3
+DEPTH = 50  # candidates of the linear blend that are corrected
+FEWEST_LISTS = 150  # with fewer to learn from, a second level only learns noise
+LOWEST = np.float32(-1e6)  # where a list is shorter than its head
+
+
+@dataclass(frozen=True)
+class SecondLevel:
+    """Of n lists with something relevant in their heads of m candidates, best first.
+
+    columns: (n, m, columns), see serving.trees. grades: (n, m) log2(1 + gain). linear: (n, m) the score to begin from.
+    look: the users' histories beside the candidates.
+    """
+
+    columns: Floats
+    grades: npt.NDArray[np.int32]
+    linear: Floats
+    look: Look
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    @classmethod
+    def of(cls, lists: Lists, linear: Callable[[Lists], Blend], depth: int, seed: int) -> "SecondLevel":
+        """Cross-fit *linear* over the lists and take the *depth* best of each."""
+        depth = min(depth, lists.valid.shape[1])
+        fold = np.random.default_rng(seed).permutation(len(lists)) % FOLDS
+        order = np.zeros((len(lists), depth), dtype=np.intp)
+        start = np.zeros((len(lists), depth), dtype=np.float32)
+        columns = []
+        for number in range(FOLDS):
+            rows = np.flatnonzero(fold == number)
+            blend, evidence = linear(lists.take(fold != number)), lists.take(rows).evidence()
+            total = np.where(evidence.valid, apply(blend, evidence).sum(axis=2), np.float32(-np.inf))
+            order[rows] = np.argsort(-total, axis=1, kind="stable")[:, :depth]
+            start[rows] = np.take_along_axis(total, order[rows], axis=1)
+            columns.append(head_columns(evidence, total, order[rows]))
+        by_fold = np.argsort(fold, kind="stable")
+        grades = np.log2(1 + np.take_along_axis(lists.gain, order, axis=1)).round().astype(np.int32)[by_fold]
+        teaches = np.flatnonzero((grades > 0).any(axis=1))
+        rows = by_fold[teaches]
+        look = Look.nothing(len(rows), depth)
+        if lists.traces is not None:
+            look = Look.of(lists.traces.take(rows).of_places(order[rows]))
+        return cls(np.concatenate(columns)[teaches], grades[teaches], np.maximum(start[rows], LOWEST), look)

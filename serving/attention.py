@@ -1,0 +1,186 @@
+"""A small network that corrects the head of a linear blend: it looks from each candidate at the user's history.
+
+It reads what the trees read (serving.trees), and how near the candidate is to what the user did last: attention by
+cosine, at a few learned temperatures, that fades with age. Cosines do not change when vectors are trained again and
+come out rotated, so what was learned on older members holds for newer ones. Only the `depth` best candidates of the
+linear blend are corrected; the others keep their order, below them.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from components.common.config import Config
+from serving.arrays import Floats
+from serving.context import CONTEXT
+from serving.evidence import Evidence
+from serving.traces import MARKS, Traces
+from serving.trees import UNKNOWN, columns_of, head_columns, sunk
+
+VIEWS = 3  # temperatures at which a history is looked at
+BY_VIEW = 3  # what each view tells: the mean nearness, the mean age, how much was seen
+SEEN = VIEWS * BY_VIEW + 1  # and the nearest entry
+FURTHEST = 4.0  # standard deviations; what lies beyond is drawn in
+RANK_OFFSET = 5.0
+Row = tuple[float, ...]
+Rows = Annotated[tuple[Row, ...], Field(min_length=1)]
+
+
+class Net(Config):
+    """temperature: by view. fade: by view, of the marks of an entry. hidden: rows of weights, then bias. out: same."""
+
+    temperature: Row = Field(min_length=VIEWS, max_length=VIEWS)
+    fade: Rows = Field(description="VIEWS rows of MARKS numbers")
+    hidden: Rows = Field(description="units: one number by input, then the bias")
+    out: Row = Field(description="one number by unit, then the bias")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Net":
+        if len(self.fade) != VIEWS or any(len(row) != MARKS for row in self.fade):
+            raise ValueError(f"fade must have {VIEWS} rows of {MARKS} numbers")
+        if len({len(row) for row in self.hidden}) != 1 or len(self.out) != len(self.hidden) + 1:
+            raise ValueError(f"found {len(self.hidden)} units and {len(self.out)} outputs; expected one more output")
+        return self
+
+
+class Attention(Config):
+    """Networks whose answers are averaged. Inputs: see `inputs` and `Look`."""
+
+    members: tuple[str, ...]
+    context: tuple[str, ...] = CONTEXT
+    depth: int = Field(50, ge=1, description="candidates of the linear blend that are corrected")
+    center: Row = Field(description="by column of the trees: z = (x - center) / scale")
+    scale: Row = Field(description="by column, above 0")
+    nets: Annotated[tuple[Net, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Attention":
+        if self.context != CONTEXT:
+            raise ValueError(f"the network reads the context {self.context}; this version gives {CONTEXT}")
+        columns = len(columns_of(self.members))
+        if len(self.center) != columns or len(self.scale) != columns or min(self.scale) <= 0:
+            raise ValueError(f"found {len(self.center)} centers; expected {columns}, and scales above 0")
+        width = columns + len(self.members) + SEEN + 1
+        if any(len(net.hidden[0]) != width for net in self.nets):
+            raise ValueError(f"units of the network must read {width - 1} inputs and a bias")
+        return self
+
+    @cached_property
+    def _ready(self) -> list["_Arrays"]:
+        return [_Arrays.of(net) for net in self.nets]
+
+    def parts(self, evidence: Evidence, linear: Floats) -> Floats:
+        """What the networks add to each candidate.
+
+        Args:
+            evidence: members in the order of the networks, with the traces of the users.
+            linear: (n, c, K) contributions of the linear blend.
+
+        Returns:
+            (n, c) float32; candidates below the head get what keeps them below it.
+        """
+        total = np.where(evidence.valid, linear.sum(axis=2), np.float32(-np.inf))
+        order = np.argsort(-total, axis=1, kind="stable")[:, : self.depth]
+        read = inputs(head_columns(evidence, total, order), len(self.members), self.center, self.scale)
+        traces = evidence.traces
+        look = Look.of(traces.of_places(order)) if traces is not None else Look.nothing(*order.shape)
+        said = sum((net.say(read, look) for net in self._ready), np.zeros(order.shape)) / len(self._ready)
+        added = said.astype(np.float32)
+        out = sunk(total, order, added)
+        np.put_along_axis(out, order, added, axis=1)
+        out[~evidence.valid] = 0
+        return out
+
+
+def inputs(columns: Floats, members: int, center: Row, scale: Row) -> Floats:
+    """(n, m, C + K): the trees' columns standardised, ranks by their reciprocals, 0 where unknown; and what is."""
+    unknown = columns <= UNKNOWN
+    z = (reciprocal(columns, members) - np.array(center, np.float32)) / np.array(scale, np.float32)
+    z = np.where(unknown, 0, np.clip(z, -FURTHEST, FURTHEST))
+    return np.concatenate([z, unknown[:, :, :members]], axis=2).astype(np.float32)
+
+
+def reciprocal(columns: Floats, members: int) -> Floats:
+    """The columns with the members' ranks r as 1 / (r + 5)."""
+    found = columns.copy()
+    ranks = found[:, :, members : 2 * members]
+    found[:, :, members : 2 * members] = np.where(ranks > 0, 1 / (np.maximum(ranks, 1) + RANK_OFFSET), ranks)
+    return found
+
+
+@dataclass(frozen=True)
+class Look:
+    """near: (n, m, h) cosines of candidates and entries. marks: (n, h, 2) of entries. known: (n, h) is it an entry."""
+
+    near: Floats
+    marks: Floats
+    known: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, traces: Traces) -> "Look":
+        """From histories and candidates."""
+        return cls(traces.near(), traces.marks, traces.known)
+
+    @classmethod
+    def nothing(cls, n: int, m: int) -> "Look":
+        """Of users without any history."""
+        none = np.zeros((n, 0), dtype=bool)
+        return cls(np.zeros((n, m, 0), np.float32), np.zeros((n, 0, MARKS), np.float32), none)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Look":
+        """The users *rows*."""
+        return Look(self.near[rows], self.marks[rows], self.known[rows])
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """A net as arrays; hidden and out without their biases."""
+
+    temperature: Floats
+    fade: Floats
+    hidden: Floats
+    hidden_bias: Floats
+    out: Floats
+    out_bias: np.float32
+
+    @classmethod
+    def of(cls, net: Net) -> "_Arrays":
+        hidden, out = np.array(net.hidden, np.float32), np.array(net.out, np.float32)
+        return cls(
+            np.array(net.temperature, np.float32),
+            np.array(net.fade, np.float32),
+            np.ascontiguousarray(hidden[:, :-1].T),
+            hidden[:, -1],
+            out[:-1],
+            np.float32(out[-1]),
+        )
+
+    def say(self, read: Floats, look: Look) -> Floats:
+        """(n, m) what this net adds."""
+        seen = np.concatenate([read, self._seen(look)], axis=2)
+        on = np.tanh(seen @ self.hidden + self.hidden_bias)
+        return np.asarray(on @ self.out + self.out_bias, dtype=np.float32)
+
+    def _seen(self, look: Look) -> Floats:
+        """(n, m, SEEN); all 0 for a user without a history."""
+        n, m, h = look.near.shape
+        if h == 0:
+            return np.zeros((n, m, SEEN), dtype=np.float32)
+        bar = np.where(look.known, 0, np.float32(-1e9))[:, None, :]
+        parts = []
+        for temperature, fade in zip(self.temperature, self.fade, strict=True):
+            at = look.near * temperature + (look.marks @ fade)[:, None, :] + bar
+            highest = at.max(axis=2, keepdims=True)
+            weight = np.exp(at - highest)
+            sums = weight.sum(axis=2, keepdims=True)
+            share = weight / sums
+            age = (share @ look.marks[:, :, :1])[:, :, 0]
+            parts += [(share * look.near).sum(axis=2), age / 3, (np.log(sums) + highest)[:, :, 0] / 5]
+        parts.append((look.near + bar).max(axis=2))
+        seen = np.stack(parts, axis=2)
+        some = look.known.any(axis=1).reshape(n, 1, 1)
+        return np.where(some, seen, np.float32(0)).astype(np.float32)

@@ -1,0 +1,102 @@
+"""Learning to look at the history: what no other method sees, torch's answers and ours, honest starts."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from components.common.ranking import ndcg_at
+from components.fuse.attention import Network, _fit, attention
+from components.fuse.lists import Contexts, FitSet, Lists
+from components.fuse.methods import softmax_free
+from components.fuse.second_level import DEPTH, SecondLevel
+from serving.attention import Attention, Look, inputs
+from serving.blend import Blend, apply
+from serving.catalogue import Catalogue
+from serving.context import ContextReader
+from serving.states import UserStates
+from serving.trees import columns_of
+
+NAMES = ("als", "text")
+LINEAR = partial(softmax_free, kind="softmax_free")
+ITEMS, KINDS = 80, 8
+
+
+def shop(n: int = 500, c: int = 30, seed: int = 0, turn: int = 0) -> FitSet:
+    """Users take what is of the kind of their last item; the members know nothing of it. *turn* turns the vectors."""
+    random = np.random.default_rng(seed)
+    kind = np.arange(ITEMS) % KINDS
+    around = np.linalg.qr(np.random.default_rng(turn).normal(size=(KINDS, KINDS)))[0]
+    vectors = ((np.eye(KINDS)[kind] + 0.1) @ around).astype(np.float32)
+    items = random.integers(0, ITEMS, n).astype(np.int32)
+    times = np.arange(n, dtype=np.int64)
+    states = UserStates(("",) * n, np.arange(n + 1), items, times, times, np.ones(n, np.float32), times + 1)
+    frame = {"category": [""] * ITEMS, "brand": [""] * ITEMS, "price_norm": np.zeros(ITEMS, np.float32)}
+    reader = ContextReader(Catalogue(pd.DataFrame(frame)), True, vectors)
+    candidates = np.stack([random.choice(ITEMS, c, replace=False) for _ in range(n)]).astype(np.int32)
+    scores = random.normal(size=(n, c, 2)).astype(np.float32)
+    taste = scores[:, :, 0] + 3.0 * (kind[candidates] == kind[items][:, None]) + random.normal(size=(n, c))
+    labels = np.zeros((n, c), np.float32)
+    np.put_along_axis(labels, np.argsort(-taste, axis=1)[:, :3], 1, axis=1)
+    contexts = Contexts(reader, states, candidates)
+    return FitSet(NAMES, scores, np.ones((n, c), bool), labels, np.full(n, 3), np.arange(n), contexts)
+
+
+def ndcg(blend: Blend, fit: FitSet) -> float:
+    total = apply(blend, fit.evidence(np.arange(len(fit)))).sum(axis=2)
+    labels = np.take_along_axis(fit.labels, np.argsort(-total, axis=1, kind="stable"), axis=1)
+    return float(np.nanmean(ndcg_at(labels, fit.n_relevant, 10)))
+
+
+@pytest.fixture(scope="module")
+def lists() -> Lists:
+    return Lists.of([shop()], 10**6, 0)
+
+
+def test_it_learns_what_the_history_tells_also_when_vectors_come_out_turned(lists: Lists) -> None:
+    linear, found = LINEAR(lists), attention(lists, LINEAR, 1, 0)
+    fresh = shop(seed=1, turn=7)
+    assert ndcg(found, fresh) > 1.15 * ndcg(linear, fresh)
+    assert found.weights == linear.weights
+
+
+def test_torch_and_the_engine_compute_the_same(lists: Lists) -> None:
+    second = SecondLevel.of(lists, LINEAR, DEPTH, 0)
+    width = len(columns_of(NAMES))
+    read = inputs(second.columns, len(NAMES), (0.0,) * width, (1.0,) * width)
+    torch.manual_seed(1)
+    network = Network(read.shape[2]).eval()
+    torch.nn.init.normal_(network.out.weight)
+    theirs = network(torch.from_numpy(read), second.look).detach().numpy()
+    served = Attention(members=NAMES, center=(0.0,) * width, scale=(1.0,) * width, nets=(network.numbers(),))
+    ours = served._ready[0].say(read, second.look)
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    assert np.ptp(theirs) > 0.1
+    nothing = Look.nothing(*read.shape[:2])
+    np.testing.assert_allclose(
+        served._ready[0].say(read, nothing), network(torch.from_numpy(read), nothing).detach().numpy(), atol=1e-4
+    )
+
+
+def test_the_same_seed_gives_the_same_network_and_leaves_torch_alone(lists: Lists) -> None:
+    second = SecondLevel.of(lists, LINEAR, DEPTH, 0)
+    width = len(columns_of(NAMES))
+    read = inputs(second.columns, len(NAMES), (0.0,) * width, (1.0,) * width)
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    assert _fit(read, second, 0) == _fit(read, second, 0)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert _fit(read, second, 0) != _fit(read, second, 1)
+
+
+def test_too_few_lists_leave_the_linear_blend_alone(lists: Lists) -> None:
+    assert attention(lists.take(np.arange(20)), LINEAR, 3, 0).attention is None
+
+
+def test_several_seeds_stand_side_by_side(lists: Lists) -> None:
+    found = attention(lists, LINEAR, 2, 0).attention
+    assert found is not None
+    assert len(found.nets) == 2
+    assert found.nets[0] != found.nets[1]
