@@ -53,7 +53,7 @@ class Inner:
         history = HistoryWeights(clock=clock_of(self.shop))
         return Material(self.held.visits, states, self.held.as_of, len(self.shop.items), history)
 
-    def judge(self, train: Callable[[Path], None]) -> Cases:
+    def judge(self, train: Callable[[Path], object]) -> Cases:
         """(n,) NDCG@20 of the held-out users by the member that *train* writes into the folder it is given."""
         with TemporaryDirectory() as folder:
             train(Path(folder) / "member")

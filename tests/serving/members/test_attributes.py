@@ -7,7 +7,7 @@ from scipy import sparse
 
 from components.common.errors import ReleaseError
 from components.common.prepared import Cut, Prepared
-from components.train_text.attributes import AttributesConfig, choose, train_attributes
+from components.train_text.attributes import AttributesConfig, choose, incidence_of, train_attributes
 from serving.catalogue import Catalogue
 from serving.members.attributes import Attributes
 from serving.queries import RECOMMEND, SIMILAR, Queries
@@ -19,7 +19,8 @@ class TestAttributes(MemberContract):
     config = AttributesConfig
 
     def train(self, prepared: Prepared, cut: Cut, folder: Path, seed: int) -> None:
-        train_attributes(prepared, cut, folder, choose(prepared, cut, "fast", seed), seed)
+        ones = incidence_of(prepared, AttributesConfig())
+        train_attributes(prepared, cut, folder, choose(prepared, cut, "fast", seed, ones), seed)
 
 
 class TestAttributesOrdered(TestAttributes):
