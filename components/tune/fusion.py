@@ -1,14 +1,13 @@
 """The search for how the blend is learned, judged by cross-fitting on the fit windows."""
 
 from collections.abc import Sequence
-
-import numpy as np
+from functools import partial
 
 from components.common.config import Effort
 from components.common.prepared import Prepared
 from components.fuse.config import EFFORTS, FusionConfig
 from components.fuse.heads import softmax_head
-from components.fuse.judging import fold_of, judge
+from components.fuse.judging import cross_fit, held_out, judge
 from components.fuse.lists import FitSet, Lists
 from components.fuse.run import FEWEST_USERS, Inputs, fit_engines, fit_sets
 from components.fuse.spaces import KIND, SPACE
@@ -37,14 +36,7 @@ def fusion_search(inputs: Inputs, effort: Effort, seed: int) -> Search | None:
 
 
 def cross_fitted(sets: Sequence[FitSet], lists: Lists, config: FusionConfig, seed: int) -> Cases:
-    """NDCG@10 of every list under one ensemble of trees that was learned without the list's fold."""
-    folds = fold_of([fit.groups for fit in sets], config.folds, seed)
-    groups = np.concatenate([fit.groups for fit in sets])
-    distinct, first = np.unique(groups, return_index=True)
-    fold_of_list = np.concatenate(folds)[first][np.searchsorted(distinct, lists.groups)]
-    shape = config.shapes[KIND]
-    blends = [
-        {KIND: stacker(lists.take(fold_of_list != fold), softmax_head, KIND, shape, seeds=1, seed=seed)}
-        for fold in range(config.folds)
-    ]
-    return judge(sets, folds, blends)[KIND]
+    """NDCG@10 of every list under one ensemble of trees that was learned without the list's window or fold."""
+    folds = held_out(sets, config.folds, seed)
+    method = partial(stacker, linear=softmax_head, kind=KIND, shape=config.shapes[KIND], seeds=1, seed=seed)
+    return judge(sets, folds, cross_fit(sets, folds, lists, {KIND: method}, {}))[KIND]
