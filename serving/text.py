@@ -4,9 +4,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-_CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
-_RUN = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
-_IS_CJK = re.compile(f"[{_CJK}]")
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_KANA = "\u3040-\u30ff\uac00-\ud7af"  # and Hangul
+_RUN = re.compile(rf"[{_HAN}]+|[{_KANA}]+|[^\W_{_HAN}{_KANA}]+")
+_IS_HAN, _IS_KANA = re.compile(f"[{_HAN}]"), re.compile(f"[{_KANA}]")
 _PART = re.compile(r"\d+|[^\W\d_]+")
 LONGEST = 32  # characters; longer runs are cut
 
@@ -15,17 +16,46 @@ def words(text: str) -> list[str]:
     """Index terms of *text*, in order.
 
     Lower-cased after NFKC. English plurals lose their ending. A run of letters and digits gives itself and its
-    parts (`rtx3080` -> `rtx3080`, `rtx`, `3080`); Chinese, Japanese and Korean give characters and pairs.
+    parts (`rtx3080` -> `rtx3080`, `rtx`, `3080`). Chinese gives its characters and its words, long words their parts
+    too (rjieba): words say what is meant, characters find it where a title is cut otherwise. Kana and Hangul give
+    characters and pairs.
 
     >>> words("Sony WH1000 Headphones")
     ['sony', 'wh1000', 'wh', '1000', 'headphone']
+    >>> words("蓝牙耳机")
+    ['蓝', '牙', '耳', '机', '蓝牙', '耳机']
     """
-    folded = unicodedata.normalize("NFKC", text).lower()
-    return [term for run in _RUN.findall(folded) for term in _terms(run)]
+    return [term for run in runs(text) for term in _terms(run)]
+
+
+def runs(text: str) -> list[str]:
+    """The runs of one script in *text* (Chinese; kana and Hangul; letters and digits), lower-cased after NFKC."""
+    return _RUN.findall(unicodedata.normalize("NFKC", text).lower())
+
+
+def is_chinese(run: str) -> bool:
+    """Does *run* begin with a Chinese character."""
+    return _IS_HAN.match(run) is not None
+
+
+def is_alphabetic(word: str) -> bool:
+    """Is *word* of a script that is spelt: not Chinese, kana or Hangul, where each character has a meaning."""
+    return not (_IS_HAN.match(word) or _IS_KANA.match(word))
+
+
+def chinese_words(run: str) -> list[str]:
+    """Words of two characters and more in a run of Chinese, and the dictionary words inside long ones."""
+    from rjieba import cut_for_search  # late: its dictionary takes 55 MB, and an English shop needs none of it
+
+    return [word for word in cut_for_search(run) if len(word) > 1]
 
 
 def _terms(run: str) -> Iterator[str]:
-    if _IS_CJK.match(run):
+    if is_chinese(run):
+        yield from run
+        yield from chinese_words(run)
+        return
+    if _IS_KANA.match(run):
         yield from run
         yield from (run[at : at + 2] for at in range(len(run) - 1))
         return

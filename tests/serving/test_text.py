@@ -11,8 +11,23 @@ def test_full_width_and_case_are_one_word() -> None:
     assert words("ＵＳＢ Cable") == words("usb CABLE") == ["usb", "cable"]
 
 
-def test_chinese_gives_characters_and_pairs() -> None:
-    assert words("无线耳机 USB") == ["无", "线", "耳", "机", "无线", "线耳", "耳机", "usb"]
+def test_chinese_gives_characters_and_words() -> None:
+    assert words("蓝牙耳机 USB") == ["蓝", "牙", "耳", "机", "蓝牙", "耳机", "usb"]
+
+
+def test_a_word_that_only_touches_is_not_there() -> None:
+    """A kimono (和服) is not in 产品和服务, products and services."""
+    assert "和服" in words("女士和服")
+    assert "和服" not in words("产品和服务")
+
+
+def test_long_chinese_words_give_their_parts() -> None:
+    assert {"连衣裙", "衣裙"} <= set(words("夏季连衣裙"))
+
+
+def test_kana_and_hangul_give_characters_and_pairs() -> None:
+    assert words("タワー") == ["タ", "ワ", "ー", "タワ", "ワー"]
+    assert words("한국") == ["한", "국", "한국"]
 
 
 def test_chinese_beside_latin_is_two_runs() -> None:
