@@ -10,25 +10,35 @@ import numpy as np
 from scipy import sparse
 
 from components.common.files import read_json
-from serving.arrays import Floats
+from serving.arrays import Floats, Ints
 from serving.catalogue import Catalogue
 from serving.members.base import Family, Member
 from serving.queries import SEARCH, Queries
-from serving.text import trigrams, words
+from serving.spelling import Spelling
+from serving.text import is_alphabetic, trigrams, words
 
 VOCABULARY_FILE = "vocabulary.json"
 FALLBACK_WEIGHT = 0.5
 SIMILAR_WORDS = 4
 MOST_GUESSES = 8  # unknown words of a query whose meaning is looked for; each costs a pass over a share of the terms
 LEAST_OVERLAP = 0.4
+PART_WEIGHT = 0.2  # of what a known Chinese word is made of
 
 
 class Vocabulary:
     """Terms by row, with a way to what an unknown word may have meant."""
 
-    def __init__(self, terms: list[str]) -> None:
+    def __init__(self, terms: list[str], held: Ints | None = None) -> None:
+        """Keep the terms.
+
+        Args:
+            terms: by row.
+            held: (terms,) items that hold each; None: all alike.
+        """
         self.terms = terms
+        self.held = np.ones(len(terms), dtype=np.int32) if held is None else held
         self.rows = {term: row for row, term in enumerate(terms)}
+        self.spelling = Spelling(terms)
 
     @cached_property
     def _sorted(self) -> list[str]:
@@ -43,23 +53,32 @@ class Vocabulary:
         return rows
 
     def weights(self, text: str) -> dict[int, float]:
-        """Weight by row of the terms of *text*; unknown words give up to SIMILAR_WORDS near ones."""
+        """Weight by row of the terms of *text*; unknown words give up to SIMILAR_WORDS near ones.
+
+        What a known Chinese word is made of weighs PART_WEIGHT: the word has said it already.
+        """
         found: dict[int, float] = defaultdict(float)
         distinct = list(dict.fromkeys(words(text)))
-        for word in distinct:
-            if word in self.rows:
-                found[self.rows[word]] += 1.0
+        known = [word for word in distinct if word in self.rows]
+        parts = {part for word in known if not is_alphabetic(word) for part in _parts(word)}
+        for word in known:
+            found[self.rows[word]] = PART_WEIGHT if word in parts else 1.0
         for word in [word for word in distinct if word not in self.rows][:MOST_GUESSES]:
             for row, weight in self._near(word):
                 found[row] = max(found[row], weight)
         return found
 
     def _near(self, word: str) -> list[tuple[int, float]]:
-        """Terms that start with *word*, else terms that share many of its character triples."""
-        if len(word) < 3:
+        """Terms that start with *word*, else its corrections, else terms that share many of its character triples."""
+        if len(word) < 3 or not is_alphabetic(word):
             return []
-        near = self._starting(word) or self._resembling(word)
+        near = self._starting(word) or self._corrected(word) or self._resembling(word)
         return [(row, FALLBACK_WEIGHT * likeness) for row, likeness in near]
+
+    def _corrected(self, word: str) -> list[tuple[int, float]]:
+        """The nearest spellings, the most common first; what few items hold is hardly what was meant."""
+        near = sorted(self.spelling.near(word), key=lambda pair: (-self.held[pair[0]], pair[0]))[:SIMILAR_WORDS]
+        return [(row, (1 - slips / len(word)) * self.held[row] / self.held[near[0][0]]) for row, slips in near]
 
     def _starting(self, word: str) -> list[tuple[int, float]]:
         at = bisect_left(self._sorted, word)
@@ -81,6 +100,12 @@ class Vocabulary:
         return sorted(near, key=lambda pair: (-pair[1], pair[0]))[:SIMILAR_WORDS]
 
 
+def _parts(word: str) -> set[str]:
+    """Every proper part of *word*."""
+    size = len(word)
+    return {word[start:end] for start in range(size) for end in range(start + 1, size + 1)} - {word}
+
+
 class Lexical(Member):
     """Sums the precomputed impacts of the query's terms; NaN for items that hold none of them."""
 
@@ -99,7 +124,8 @@ class Lexical(Member):
         data, indices, indptr = (
             np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("data", "indices", "indptr")
         )
-        return cls(Vocabulary(terms), sparse.csr_matrix((data, indices, indptr), shape=(len(terms), len(catalogue))))
+        impacts = sparse.csr_matrix((data, indices, indptr), shape=(len(terms), len(catalogue)))
+        return cls(Vocabulary(terms, np.diff(indptr).astype(np.int32)), impacts)
 
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) BM25; NaN where no term matches, everywhere for a query without a known word."""

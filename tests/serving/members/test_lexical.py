@@ -108,3 +108,46 @@ def test_the_order_of_words_does_not_matter_and_guessing_is_bounded() -> None:
     nonsense = " ".join(f"qqq{chr(97 + n)}" for n in range(20))
     assert vocabulary.weights(f"{nonsense} cabel") == {}
     assert vocabulary.weights(f"{nonsense} cable") == {0: 1.0}
+
+
+BILINGUAL = pd.DataFrame(
+    {
+        c.ITEM_ID: list("abcdef"),
+        c.TITLE: [
+            "索尼 SONY 无线蓝牙耳机",
+            "ＵＳＢ－Ｃ 充电线 cable 2米",
+            "产品和服务手册",
+            "日式和服 女士",
+            "wireless headphones",
+            "手机壳 iPhone15 case",
+        ],
+        c.DESCRIPTION: ["", "", "", "", "", ""],
+        c.CATEGORY: ["数码", "数码", "图书", "服装", "Audio", "数码"],
+        c.BRAND: ["索尼", "", "", "", "Sony", ""],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "best"),
+    [
+        ("蓝牙耳机", 0),
+        ("耳机", 0),
+        ("sony耳机", 0),
+        ("和服", 3),
+        ("usb-c充电线", 1),
+        ("ＵＳＢ充电", 1),
+        ("IPHONE１５手机壳", 5),
+        ("wireless headphones 手机", 4),
+    ],
+)
+def test_chinese_and_mixed_queries_find_their_item(tmp_path: Path, query: str, best: int) -> None:
+    train_lexical(BILINGUAL, tmp_path)
+    scores = Ask(Lexical.load(tmp_path, Catalogue(BILINGUAL)))(query)
+    assert np.nanargmax(scores) == best
+
+
+def test_full_width_and_case_change_nothing(tmp_path: Path) -> None:
+    train_lexical(BILINGUAL, tmp_path)
+    ask = Ask(Lexical.load(tmp_path, Catalogue(BILINGUAL)))
+    np.testing.assert_array_equal(ask("ｓｏｎｙ 耳机"), ask("SONY耳机"))

@@ -83,3 +83,19 @@ def test_another_catalogue_is_refused(tmp_path: Path) -> None:
     train_tfidf(shop, shop.split.test, tmp_path)
     with pytest.raises(ReleaseError, match="16 items"):
         Tfidf.load(tmp_path, Catalogue(shop.items.iloc[:3]))
+
+
+def test_chinese_words_meet_in_titles_and_in_queries(tmp_path: Path) -> None:
+    """Two pairs that share a Chinese word; the query names one in full-width letters, too."""
+    titles = ["无线蓝牙耳机", "头戴式耳机 Sony", "夏季连衣裙", "碎花连衣裙 Zara"]
+    shop = planted_shop()
+    plain = {c.TITLE: titles, c.DESCRIPTION: "", c.CATEGORY: "", c.BRAND: ""}
+    alone = Prepared(shop.events.iloc[:0], shop.items.iloc[:4].assign(**plain), shop.users, shop.split, shop.shop)
+    train_tfidf(alone, Cut(name="test", role="test", members="final"), tmp_path)
+    member = Tfidf.load(tmp_path, Catalogue(alone.items))
+    like = member.score_all(Queries(SIMILAR, UserStates.from_items([[0], [3]], 0)))
+    assert like[0, 1] > like[0, 2:].max()
+    assert like[1, 2] > like[1, :2].max()
+    asked = member.score_all(Queries(SEARCH, UserStates.from_items([[], []], 0), ("耳机", "连衣裙ＺＡＲＡ")))
+    assert set(np.argsort(-asked[0])[:2]) == {0, 1}
+    assert set(np.argsort(-asked[1])[:2]) == {2, 3}
