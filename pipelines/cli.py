@@ -1,4 +1,4 @@
-"""The command line: run, tune, compile, submit, serve, ask."""
+"""The command line: run, tune, bazaar, compile, submit, serve, ask."""
 
 import logging
 import sys
@@ -96,6 +96,23 @@ def tune_family(
     }  # fmt: skip
     for member, told in run_family(FamilyOptions.parse(values, "options of cuvee tune-family")).items():
         typer.echo(f"{member:<16} {told}")
+
+
+@app.command()
+def bazaar(
+    out: Annotated[Path, typer.Option(help="A new or empty folder for the shop.")],
+    users: Annotated[int, typer.Option(help="How many users.")] = 2000,
+    items: Annotated[int, typer.Option(help="How many items.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
+    media: Annotated[bool, typer.Option(help="Write photos, jingles and clips too.")] = True,
+) -> None:
+    """Write a simulated shop, with its truth apart: for tests and demonstrations, never to claim quality."""
+    from components.ingest.bazaar.config import BazaarConfig
+    from components.ingest.bazaar.run import write_bazaar
+
+    asked = BazaarConfig.parse({"users": users, "items": items, "seed": seed}, "options of cuvee bazaar")
+    for name, count in write_bazaar(asked, out, media).items():
+        typer.echo(f"{name:<16} {count:>10,}")
 
 
 @app.command("compile")

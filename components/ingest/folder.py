@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from components.common import columns as c
 from components.common.config import ShopConfig
 from components.common.errors import ConfigError, DataError
@@ -10,6 +12,7 @@ from components.ingest.shop import Ledger, Shop
 
 SUFFIXES = (".parquet", ".csv")
 SHOP_YAML = "shop.yaml"
+MEDIA = (c.IMAGE, c.AUDIO, c.VIDEO)
 
 
 def read_folder(source: str, config: Path | None) -> Shop:
@@ -38,7 +41,19 @@ def read_folder(source: str, config: Path | None) -> Shop:
         if extra and not CONTRACT[table].open:
             why = f"The contract does not name {', '.join(extra)}: left out."
             ledger.note("unknown_column", table, why, len(frame), len(extra))
+    _locate_media(tables["items"], folder)
     return Shop(tables, settings, ledger)
+
+
+def _locate_media(items: pd.DataFrame, folder: Path) -> None:
+    """Make the paths of media, which are relative to *folder*, absolute: later stages stand elsewhere."""
+    for column in [column for column in MEDIA if column in items]:
+        items[column] = pd.Series([_absolute(cell, folder) for cell in items[column]], dtype=object)
+
+
+def _absolute(cell: str | None, folder: Path) -> str | None:
+    """A path from the root; a URI and an empty cell as they are."""
+    return cell if not cell or "://" in cell else str((folder / cell).absolute())
 
 
 def _settings(folder: Path, config: Path | None) -> ShopConfig:
