@@ -132,8 +132,10 @@ class Look:
         return cls(np.zeros((n, m, 0), np.float32), np.zeros((n, 0, MARKS), np.float32), none)
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Look":
-        """The users *rows*."""
-        return Look(self.near[rows], self.marks[rows], self.known[rows])
+        """The users *rows*, without the padding that the others needed."""
+        known = self.known[rows]
+        wide = int(known.sum(axis=1).max(initial=0))  # entries come first
+        return Look(self.near[rows, :, :wide], self.marks[rows, :wide], known[:, :wide])
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from components.fuse.choice import mean
-from components.fuse.judging import Doubles, K, ndcg_of
+from components.fuse.judging import Doubles, K, depth_of, ndcg_in_order
 from components.fuse.lists import FitSet
-from serving.arrays import PAD, top_k
+from serving.arrays import PAD, Floats, Ints, top_k
 from serving.blend import Blend, apply, popular
 
 BROAD = 1 / 3  # of the catalogue: a shop whose best member alone shows as much lives from its breadth
@@ -46,9 +46,9 @@ def trades(
                 for name, blend in table.items():
                     total = apply(blend, evidence).sum(axis=2)
                     for reach in REACHES:
-                        held_back = total - np.float32(reach) * back
-                        worth.setdefault((name, reach), []).append(ndcg_of(part, held_back))
-                        items.setdefault((name, reach), []).append(_shown(part, held_back))
+                        order = _order(part, total - np.float32(reach) * back)
+                        worth.setdefault((name, reach), []).append(ndcg_in_order(part, order))
+                        items.setdefault((name, reach), []).append(_shown(part, order[:, :K]))
     return {
         option: Trade(mean(np.concatenate(parts)), len(np.unique(np.concatenate(items[option]))))
         for option, parts in worth.items()
@@ -87,10 +87,13 @@ def catalogue_size(sets: Sequence[FitSet]) -> int:
     return max((len(fit.contexts.reader.catalogue) for fit in sets if fit.contexts is not None), default=0)
 
 
-def _shown(fit: FitSet, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
-    """Distinct catalogue rows among the first ten of the lists."""
+def _order(fit: FitSet, scores: Floats) -> Ints:
+    return top_k(np.where(fit.valid, scores, np.float32(-np.inf)), depth_of(fit))
+
+
+def _shown(fit: FitSet, order: Ints) -> Ints:
+    """Distinct catalogue rows at the places *order* of the lists."""
     if fit.contexts is None:
         return np.zeros(0, dtype=np.int32)
-    order = top_k(np.where(fit.valid, scores, np.float32(-np.inf)), K)
     rows = np.take_along_axis(fit.contexts.candidates, np.maximum(order, 0), axis=1)
     return np.unique(rows[order != PAD])

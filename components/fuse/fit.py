@@ -44,19 +44,20 @@ def fit_task(
     alone = judge(sets, folds, [{f"{SINGLE}{name}": single(name, members) for name in members}] * count(folds))
     ranked = sorted(members, key=lambda name: -mean(alone[f"{SINGLE}{name}"]))
     pair = pair_of(ranked, families)
-    known: dict[str, Method] = {}
-    on_trial: dict[str, Method] = {}
-    if len(lists):
-        known = options.methods(members, pair, options.seeds, lists.moments)
-        on_trial = options.methods(members, pair, 1, lists.moments)
+    known: dict[str, Method] = options.methods(members, pair, 1, lists.moments) if len(lists) else {}
     fixed = {f"{SINGLE}{ranked[0]}": single(ranked[0], members)}
     if options.prior is not None:
         fixed = {options.prior.kind: options.prior} | fixed
-    tables = cross_fit(sets, folds, lists, on_trial, fixed)
+    tables = cross_fit(sets, folds, lists, known, fixed)
     judged = judge(sets, folds, tables)
     chosen, reach = choose(judged, alone, len(lists)), 0.0
     if len(lists) >= PLENTY:
         chosen, reach = _spread(sets, folds, tables, judged, single(ranked[0], members))
+    known |= {
+        name: method
+        for name, method in options.methods(members, pair, options.seeds, lists.moments).items()
+        if name == chosen and name in known
+    }
     blends = fixed | {name: method(lists) for name, method in known.items()}
     if options.absences:
         blends[chosen] = with_absences(blends[chosen], lists, ranked, families, options)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from components.common.ranking import ndcg_at
 from components.fuse.lists import FitSet, Lists
 from components.fuse.methods import Method
-from serving.arrays import PAD, top_k
+from serving.arrays import PAD, Ints, top_k
 from serving.blend import Blend, apply
 
 Doubles = npt.NDArray[np.float64]
@@ -76,8 +76,16 @@ def judge(
 
 
 def ndcg_of(fit: FitSet, scores: npt.NDArray[np.float32]) -> Doubles:
-    """NDCG@10; the ideal order knows every grade of the list, shown or not."""
-    shown = K if fit.labels.max(initial=0) <= 1 else scores.shape[1]  # a binary ideal needs no more than n_relevant
-    order = top_k(np.where(fit.valid, scores, np.float32(-np.inf)), shown)
+    """(n,) NDCG@10 of lists in the order of *scores* (n, c); the ideal order knows every grade, shown or not."""
+    return ndcg_in_order(fit, top_k(np.where(fit.valid, scores, np.float32(-np.inf)), depth_of(fit)))
+
+
+def depth_of(fit: FitSet) -> int:
+    """How many places of an order NDCG@10 has to know: a binary ideal needs no more than n_relevant."""
+    return K if fit.labels.max(initial=0) <= 1 else fit.labels.shape[1]
+
+
+def ndcg_in_order(fit: FitSet, order: Ints) -> Doubles:
+    """(n,) NDCG@10 of places in order, best first, -1 after the last."""
     labels = np.where(order == PAD, 0, np.take_along_axis(fit.labels, np.maximum(order, 0), axis=1))
     return ndcg_at(labels, fit.n_relevant, K)
