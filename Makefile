@@ -6,7 +6,7 @@ DEMO = runs/demo
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install install-bench check test test-all demo serve compile bench bench-quality bench-scale bench-pipeline lock clean
+.PHONY: help install install-bench check test test-all demo serve compile bench bench-quality bench-scale bench-pipeline bench-sentiment lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -60,6 +60,9 @@ bench-scale: install  ## training up to a million users and items -> docs/benchm
 
 bench-pipeline: install  ## work and memory of every stage on 200,000 interactions -> docs/benchmarks.md (some 6 minutes)
 	$(BIN)/python -m benchmarks.pipeline --page
+
+bench-sentiment: install  ## sentiment of Chinese reviews: a held-out fifth, each category left out (CUVEE_TEST_DATA)
+	$(BIN)/python -m benchmarks.sentiment --out runs/bench
 
 lock: install  ## rewrite requirements/*.txt from *.in
 	for name in serving pipeline-cpu pipeline-gpu dev; do \

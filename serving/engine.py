@@ -119,7 +119,8 @@ class Engine:
 
     def pool_of(self, queries: Queries, rows: Mapping[str, Floats], recall: int = RECALL) -> Pool:
         """The pool of the rows that `full_scores` gave for *queries*."""
-        channels = {name: top_k(scores, recall) for name, scores in rows.items()}
+        finding = [name for name in rows if self.members[name].recalls] or list(rows)
+        channels = {name: top_k(rows[name], recall) for name in finding}
         candidates = union(list(channels.values()))
         return self._pool(queries, rows, candidates, channels)
 

@@ -30,7 +30,12 @@ def words(text: str) -> list[str]:
 
 def runs(text: str) -> list[str]:
     """The runs of one script in *text* (Chinese; kana and Hangul; letters and digits), lower-cased after NFKC."""
-    return _RUN.findall(unicodedata.normalize("NFKC", text).lower())
+    return _RUN.findall(folded(text))
+
+
+def folded(text: str) -> str:
+    """*text* without the differences of width and case: NFKC, lower case."""
+    return unicodedata.normalize("NFKC", text).lower()
 
 
 def is_chinese(run: str) -> bool:

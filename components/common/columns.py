@@ -37,6 +37,8 @@ VISIT = "visit"
 FROM_END = "from_end"
 PRICE_NORM = "price_norm"
 PROFILE = "profile"
+SENTIMENT = "sentiment"  # of an item: how glad its reviews sound, 0 to 1; empty where nobody wrote of it
+REVIEWS = "reviews"  # of an item: how many users wrote of it
 
 # a user's behaviour, as Feast holds it: parallel lists, one entry per distinct item
 EVENT_TIMESTAMP = "event_timestamp"

@@ -21,6 +21,8 @@ EVENTS_FILE, ITEMS_FILE, USERS_FILE, SPLIT_FILE, SHOP_FILE = (
     "split.json",
     "shop.json",
 )
+REVIEWS_FILE = "reviews.parquet"
+REVIEW_COLUMNS = (c.USER, c.ITEM, c.TIMESTAMP, c.VALUE, c.TEXT, c.FROM_END)
 
 
 class Cut(Config):
@@ -77,7 +79,7 @@ class Prepared:
     events: user, item (int32 row numbers of users and items), event, timestamp (datetime64[us, UTC]), value, price,
     visit (int32, number of the user's distinct timestamp, oldest 0), from_end (int32, 0 = the user's last event;
     users with fewer than three events start at 3, so that they only train);
-    sorted by user, timestamp.
+    sorted by user, timestamp. reviews: the events that hold a text, REVIEW_COLUMNS; None: nobody wrote anything.
     """
 
     events: pd.DataFrame
@@ -85,6 +87,7 @@ class Prepared:
     users: pd.DataFrame
     split: Split
     shop: ShopConfig
+    reviews: pd.DataFrame | None = None
 
     @classmethod
     def load(cls, folder: Path) -> "Prepared":
@@ -95,6 +98,7 @@ class Prepared:
             users=pd.read_parquet(folder / USERS_FILE),
             split=Split(**read_json(folder / SPLIT_FILE)),
             shop=ShopConfig(**read_json(folder / SHOP_FILE)),
+            reviews=pd.read_parquet(folder / REVIEWS_FILE) if (folder / REVIEWS_FILE).exists() else None,
         )
 
     def save(self, folder: Path) -> None:
@@ -105,6 +109,9 @@ class Prepared:
         self.users.to_parquet(folder / USERS_FILE, index=False)
         write_json(folder / SPLIT_FILE, self.split.model_dump(mode="json"))
         write_json(folder / SHOP_FILE, self.shop.model_dump(mode="json"))
+        (folder / REVIEWS_FILE).unlink(missing_ok=True)
+        if self.reviews is not None:
+            self.reviews.to_parquet(folder / REVIEWS_FILE, index=False)
 
     def counts(self) -> dict[str, int]:
         """Sizes; train, fit and test in events, none twice: train is what the first cut's members learn from."""
@@ -136,6 +143,16 @@ class Prepared:
         if cut.hold_out is None:
             return self._between(None, cut.as_of)
         return self.events[self.events[c.FROM_END] >= cut.train_from_end]
+
+    def train_reviews(self, cut: Cut) -> pd.DataFrame:
+        """Reviews the members of *cut* may learn from: REVIEW_COLUMNS, by user and time."""
+        if self.reviews is None:
+            return pd.DataFrame(columns=list(REVIEW_COLUMNS))
+        if cut.hold_out is not None:
+            return self.reviews[self.reviews[c.FROM_END] >= cut.train_from_end]
+        if cut.as_of is None:
+            return self.reviews.iloc[:0]
+        return self.reviews[microseconds(self.reviews[c.TIMESTAMP]) < cut.as_of]
 
     def history(self, cut: Cut) -> pd.DataFrame:
         """Events known of each user when *cut* is answered."""

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
+
 from components.common import columns as c
 from components.common.config import ShopConfig
 from components.common.errors import ReleaseError
@@ -14,6 +16,7 @@ from serving.blend import Fusion
 from serving.catalogue import Catalogue
 from serving.engine import Engine
 from serving.members.base import MEMBER_FILE
+from serving.members.sentiment import SentimentOfItems
 from serving.release import Facts, Manifest, write_manifest
 from serving.rules import RULES_FILE, STANDARD
 
@@ -45,6 +48,7 @@ def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path],
     _copy(fusion / FUSION_FILE, out / FUSION_FILE)
     _copy_tree(embeddings / "encoder", out / "encoder")
     names = _copy_members(members, shop.split.test.members, out / "members")
+    _note_sentiment(out)
     STANDARD.save(out / RULES_FILE)
     fused = Fusion.load(out / FUSION_FILE)
     facts = _facts(shop, fusion, names, sorted(fused.tasks))
@@ -90,6 +94,15 @@ def _copy_members(families: list[Path], training: str, out: Path) -> list[str]:
         found = ", ".join(str(family) for family in families)
         raise ReleaseError(f"package: found no member trained as '{training}' in {found}. Run the training stages.")
     return sorted(names)
+
+
+def _note_sentiment(release: Path) -> None:
+    """What reviews say of the items, as columns of the catalogue: rules and pages read items, not members."""
+    folder = release / "members" / SentimentOfItems.kind
+    if (folder / MEMBER_FILE).exists():
+        member = SentimentOfItems.load(folder, Catalogue.load(release / CATALOGUE_FILE))
+        noted = {c.SENTIMENT: member.opinions, c.REVIEWS: member.reviews}
+        pd.read_parquet(release / CATALOGUE_FILE).assign(**noted).to_parquet(release / CATALOGUE_FILE, index=False)
 
 
 def _copy_tree(source: Path, target: Path) -> None:

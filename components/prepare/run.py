@@ -15,7 +15,7 @@ from components.common.moments import microseconds
 from components.common.prepared import Cut, Prepared, Split
 from components.prepare import clean, split
 from components.prepare.normalise import fit_normaliser
-from components.prepare.tables import code, item_table, keep_items, read_events, user_table
+from components.prepare.tables import code, item_table, keep_items, read_events, review_table, user_table
 from serving.arrays import Bools
 from serving.normaliser import Normaliser
 
@@ -86,7 +86,8 @@ def build(
     if config.protocol == "leave-one-out" and len(coded):
         split.leave_one_out_cuts(coded[c.FROM_END].to_numpy())
     table, coded, normaliser, more = _normalised(table, coded, division)
-    return Prepared(coded[EVENT_COLUMNS], table, users_table, division, shop), normaliser, rules + more, searches
+    prepared = Prepared(coded[EVENT_COLUMNS], table, users_table, division, shop, review_table(coded))
+    return prepared, normaliser, rules + more, searches
 
 
 def _clean_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[clean.Rule]]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from components.common import columns as c
 from components.common.errors import DataError
+from components.common.prepared import REVIEW_COLUMNS
 from serving.arrays import Bools
 
 TEXTS = (c.DESCRIPTION, c.CATEGORY, c.BRAND, c.IMAGE)
@@ -16,6 +17,7 @@ ITEM_COLUMNS = (
     *(c.ITEM_ID, c.TITLE, c.DESCRIPTION, c.CATEGORY, c.BRAND),
     *(c.PRICE, c.PRICE_NORM, c.AVAILABLE, c.IMAGE, c.CREATED_AT, c.ATTRIBUTES),
 )
+SPOKEN = ("rating", "review")  # events whose text is an opinion
 NO_EVENTS = (c.USER_ID, c.ITEM_ID, c.EVENT, c.TIMESTAMP)
 
 
@@ -77,6 +79,15 @@ def code(values: pd.Series, known: pd.Series, column: str) -> np.ndarray[Any, np
             "Run ingest and validate on the folder first.",
         )  # fmt: skip
     return np.asarray(rows[distinct], dtype=np.int32)
+
+
+def review_table(events: pd.DataFrame) -> pd.DataFrame | None:
+    """REVIEW_COLUMNS of the coded ratings and reviews that hold a text; None where none does."""
+    if c.TEXT not in events:
+        return None
+    written = events[events[c.EVENT].isin(SPOKEN)]
+    written = written[written[c.TEXT].fillna("").astype(str).str.strip() != ""]
+    return written[list(REVIEW_COLUMNS)].reset_index(drop=True) if len(written) else None
 
 
 def keep_items(items: pd.DataFrame, events: pd.DataFrame, kept: Bools) -> tuple[pd.DataFrame, pd.DataFrame]:

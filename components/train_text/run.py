@@ -18,6 +18,7 @@ from components.train_text.lexical import train_lexical
 from components.train_text.profile import ProfileConfig, train_profile
 from components.train_text.profile import choose as choose_profile
 from components.train_text.projection import ProjectionConfig
+from components.train_text.sentiment import SentimentConfig, train_sentiment
 from components.train_text.text import TextConfig, train_text_member
 from components.train_text.tfidf import TfidfConfig, train_tfidf
 from components.train_text.word2vec import Word2vecConfig, train_word2vec
@@ -26,7 +27,7 @@ from serving.arrays import Floats
 from serving.members import kinds
 
 TEXT_FILE = "text.npy"
-MEMBERS = ("attributes", "lexical", "profile", "text", "tfidf", "word2vec")
+MEMBERS = ("attributes", "lexical", "profile", "sentiment", "text", "tfidf", "word2vec")
 LONG = ("word2vec",)  # only with effort "full", unless the settings ask for it
 EFFORTS: dict[Effort, ProjectionConfig] = {
     "fast": ProjectionConfig(),
@@ -42,15 +43,16 @@ class Numbers:
     tfidf: TfidfConfig
     attributes: AttributesConfig
     profile: ProfileConfig
+    sentiment: SentimentConfig
     word2vec: Word2vecConfig
 
 
 def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: int, settings: str = "") -> None:
-    """Write out/<cut.members>/{attributes,lexical,profile,text,tfidf} for every training.
+    """Write out/<cut.members>/{attributes,lexical,profile,sentiment,text,tfidf} for every training.
 
-    `profile` only where users have one; with effort "full" `word2vec` too, which costs more than it adds to a fast
-    run. Their numbers and those of `attributes` are chosen once, on the training of the
-    newest fit window, and used for all.
+    `profile` only where users have one, `sentiment` only where enough reviews are rated; with effort "full"
+    `word2vec` too, which costs more than it adds to a fast run. Their numbers and those of `attributes` are chosen
+    once, on the training of the newest fit window, and used for all.
 
     Args:
         prepared: a prepared folder.
@@ -90,6 +92,7 @@ def _numbers(
         told.fill("tfidf", TfidfConfig()),
         choose_attributes(shop, cut, effort, seed, ones) if "attributes" in search else attributes,
         choose_profile(shop, cut, seed) if "profile" in search else profile,
+        told.fill("sentiment", SentimentConfig()),
         choose_word2vec(shop, cut, seed) if "word2vec" in search else word2vec,
     )
 
@@ -102,6 +105,7 @@ def _steps(
         "attributes": lambda out: train_attributes(shop, cut, out, numbers.attributes, seed, ones),
         "lexical": lambda out: train_lexical(shop.items, out),
         "profile": lambda out: train_profile(shop, cut, out, numbers.profile),
+        "sentiment": lambda out: train_sentiment(shop, cut, out, numbers.sentiment, seed),
         "text": lambda out: train_text_member(shop, vectors, cut, out, seed, numbers.text),
         "tfidf": lambda out: train_tfidf(shop, cut, out, seed, numbers.tfidf),
         "word2vec": lambda out: train_word2vec(shop, cut, out, numbers.word2vec, seed),

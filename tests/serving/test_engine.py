@@ -108,6 +108,17 @@ def test_the_rules_decide_what_is_hidden(engine: Engine) -> None:
     assert set(items(ask(engine, scenario="recommend", user_id="u", k=6))) == {"i2", "i3", "i4", "i5"}
 
 
+def test_a_member_that_only_weighs_finds_nothing_itself(engine: Engine) -> None:
+    engine.members["two"].recalls = False  # type: ignore[misc]
+    queries = engine.queries(RECOMMEND, UserStates.from_items([[]], AS_OF))
+    pool = engine.pool(queries, "discovery", recall=2)
+    assert list(pool.channels) == ["one"]
+    assert pool.candidates.tolist() == [[0, 1]]
+    assert pool.scores[0, :, 1].tolist() == [1.0, 2.0]
+    engine.members["one"].recalls = False  # type: ignore[misc]
+    assert list(engine.pool(queries, "discovery", recall=2).channels) == ["one", "two"]
+
+
 def test_next_basket_may_repeat(engine: Engine) -> None:
     given = ask(engine, scenario="recommend", user_id="u", k=6, context={"new_only": False})
     assert {"i0", "i1"} <= set(items(given))

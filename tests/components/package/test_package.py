@@ -48,6 +48,19 @@ def test_the_catalogue_is_byte_for_byte_the_prepared_one(run: Run) -> None:
     assert (release / "catalogue.parquet").read_bytes() == (prepared / "items.parquet").read_bytes()
 
 
+def test_what_reviews_say_is_written_beside_the_items(run: Run) -> None:
+    folder, n_items = run.root / "members" / "final" / "sentiment", len(run.prepared.items)
+    folder.mkdir()
+    opinions = np.where(np.arange(n_items) % 2, np.nan, 0.75).astype(np.float32)
+    np.save(folder / "opinions.npy", opinions)
+    np.save(folder / "reviews.npy", np.arange(n_items, dtype=np.int32))
+    (folder / "member.json").write_text('{"kind": "sentiment"}')
+    catalogue = Engine.load(run.pack(1.0)).catalogue.items
+    np.testing.assert_array_equal(catalogue["sentiment"], opinions)
+    assert catalogue["reviews"].tolist() == list(range(n_items))
+    assert catalogue.drop(columns=["sentiment", "reviews"]).equals(run.prepared.items)
+
+
 def test_smoke_requests_cover_every_scenario_and_name_no_user(run: Run) -> None:
     smoke = json.loads((run.root / "release" / "smoke.json").read_text())
     scenarios = [instance["scenario"] for instance in smoke["instances"]]

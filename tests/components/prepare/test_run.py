@@ -57,6 +57,22 @@ def test_users_items_and_searches_have_their_places(tmp_path: Path) -> None:
     assert counts == {"users": 4, "items": 4, "events": 33, "train": 18, "fit": 10, "test": 5}
 
 
+def test_texts_of_ratings_and_reviews_are_kept_beside_the_events(tmp_path: Path) -> None:
+    events = planted_events().sort_values([c.USER_ID, c.TIMESTAMP], kind="stable").reset_index(drop=True)
+    bought = events.index[events[c.EVENT] == "purchase"][:4]
+    events[c.TEXT] = None
+    events.loc[bought, c.EVENT] = ["review", "rating", "review", "share"]
+    events.loc[bought, c.TEXT] = ["很好", "bad", "  ", "look at this"]
+    events.loc[bought, c.VALUE] = [5.0, 1.0, 3.0, np.nan]
+    shop = prepared_from(tmp_path, events, window_days=20)
+    assert shop.reviews is not None
+    assert shop.reviews[c.TEXT].tolist() == ["很好", "bad"]
+    assert shop.reviews[c.VALUE].tolist() == [5.0, 1.0]
+    assert shop.items[c.ITEM_ID][shop.reviews[c.ITEM]].tolist() == events.loc[bought[:2], c.ITEM_ID].tolist()
+    assert c.TEXT not in shop.events
+    assert prepared_from(tmp_path / "silent", planted_events(), window_days=20).reviews is None
+
+
 def test_what_the_windows_hold_changes_nothing_learned(tmp_path: Path) -> None:
     events = planted_events()
     late = events[c.TIMESTAMP] >= at(127.5 - 40)
