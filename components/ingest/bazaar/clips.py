@@ -11,7 +11,7 @@ from components.ingest.bazaar.words import CATEGORY_OF
 from components.ingest.bazaar.world import Items
 
 SIDE, FRAMES, RATE = 64, 8, 8  # pixels, frames, frames a second
-CODEC: Final = "libx264"
+CODEC: Final = "mpeg4"  # libx264 does not give the same bytes twice
 PIXEL_FORMAT = "yuv420p"
 
 

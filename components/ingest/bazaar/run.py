@@ -7,6 +7,7 @@ import yaml
 
 from components.common.errors import ConfigError
 from components.common.files import write_text
+from components.common.tables import canonical
 from components.ingest.bazaar.config import BazaarConfig
 from components.ingest.bazaar.media import media_paths, write_media
 from components.ingest.bazaar.tables import make_bazaar
@@ -39,7 +40,7 @@ def write_bazaar(
     tables, items = bazaar.tables, bazaar.world.items
     out.mkdir(parents=True, exist_ok=True)
     if with_media:
-        tables["items"] = tables["items"].assign(**media_paths(config, items))
+        tables["items"] = canonical("items", tables["items"].assign(**media_paths(config, items)))
     for name, frame in tables.items():
         frame.to_parquet(out / f"{name}.parquet", index=False, coerce_timestamps="us")
     write_text(out / SHOP_YAML, yaml.safe_dump(SETTINGS, sort_keys=False))

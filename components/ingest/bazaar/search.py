@@ -35,8 +35,8 @@ def make_searches(config: BazaarConfig, world: World, sessions: Sessions) -> pd.
         }
     )  # fmt: skip
     kinds = asked.drop(columns="session").drop_duplicates()
-    spelt = kinds.assign(**{c.QUERY: [_spelt(*row) for row in kinds.itertuples(index=False)]})
-    return asked.merge(spelt, on=list(kinds.columns), how="left", sort=False)
+    typed = kinds.assign(**{c.QUERY: [spelt(*row) for row in kinds.itertuples(index=False)]})
+    return asked.merge(typed, on=list(kinds.columns), how="left", sort=False)
 
 
 def judged(config: BazaarConfig, items: Items, searches: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -76,7 +76,7 @@ def grades(items: Items, asked: Ints) -> Floats:
     return graded
 
 
-def _spelt(kind: int, colour: int, pattern: int, brand: int, language: int, also: bool, slip: int) -> str:
+def spelt(kind: int, colour: int, pattern: int, brand: int, language: int, also: bool, slip: int) -> str:
     """The query as typed in English or Chinese."""
     name = TYPES[kind].name
     words = [BRAND_WORDS[brand]] if brand != NO_WISH else []
