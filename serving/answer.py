@@ -14,6 +14,7 @@ from serving.filters import allowed
 from serving.instances import Instance
 from serving.pool import Ranking
 from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR
+from serving.relax import relax
 from serving.states import UserStates
 
 if TYPE_CHECKING:
@@ -35,6 +36,16 @@ def answer(
         port: where user state comes from; None or a failure answers as for an anonymous user and says so.
         as_of: the moment of the question, microseconds since the epoch.
     """
+
+    def ask(asked: Sequence[Instance], anything: bool = False) -> list[dict[str, Any]]:
+        return _answers(engine, asked, port, as_of, anything)
+
+    return relax(engine, instances, ask(instances), ask)
+
+
+def _answers(
+    engine: "Engine", instances: Sequence[Instance], port: "StatePort | None", as_of: int, anything: bool
+) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row, instance in enumerate(instances):
         groups[instance.scenario, engine.task(instance.scenario, instance.context.get("new_only"))].append(row)
@@ -43,14 +54,20 @@ def answer(
     for (scenario, task), rows in groups.items():
         for start in range(0, len(rows), size):
             piece = rows[start : start + size]
-            found = _group(engine, scenario, task, [instances[row] for row in piece], port, as_of)
+            found = _group(engine, scenario, task, [instances[row] for row in piece], port, as_of, anything)
             for row, given in zip(piece, found, strict=True):
                 answers[row] = given
     return answers
 
 
 def _group(
-    engine: "Engine", scenario: str, task: str, instances: list[Instance], port: "StatePort | None", as_of: int
+    engine: "Engine",
+    scenario: str,
+    task: str,
+    instances: list[Instance],
+    port: "StatePort | None",
+    as_of: int,
+    anything: bool,
 ) -> list[dict[str, Any]]:
     states, degraded = _states(engine, scenario, instances, port, as_of)
     texts = tuple(instance.query or "" for instance in instances) if scenario == SEARCH else None
@@ -59,7 +76,7 @@ def _group(
     degraded = [reasons + failed for reasons in degraded]
     if not rows_of:
         return [_envelope(engine, task, [], as_of, reasons) for reasons in degraded]
-    pool = engine.pool_of(queries, rows_of)
+    pool = engine.pool_of(queries, rows_of, anything=anything)
     groups: dict[str, list[int]] = defaultdict(list)
     for row, instance in enumerate(instances):
         groups[repr(instance.weights)].append(row)

@@ -117,11 +117,14 @@ class Engine:
         """Recall `recall` items per channel and gather every member's scores over their union."""
         return self.pool_of(queries, self.full_scores(queries, task, allowed), recall)
 
-    def pool_of(self, queries: Queries, rows: Mapping[str, Floats], recall: int = RECALL) -> Pool:
-        """The pool of the rows that `full_scores` gave for *queries*."""
+    def pool_of(
+        self, queries: Queries, rows: Mapping[str, Floats], recall: int = RECALL, anything: bool = False
+    ) -> Pool:
+        """The pool of the rows that `full_scores` gave for *queries*; *anything*: with items nobody has recalled."""
         finding = [name for name in rows if self.members[name].recalls] or list(rows)
         channels = {name: top_k(rows[name], recall) for name in finding}
-        candidates = union(list(channels.values()))
+        shown = [first_shown(rows, recall)] if anything else []
+        candidates = union([*channels.values(), *shown])
         return self._pool(queries, rows, candidates, channels)
 
     def score_items(self, queries: Queries, candidates: Ints) -> Pool:
@@ -177,6 +180,12 @@ def vectors_of(members: Mapping[str, Member]) -> Floats | None:
     """(n_items, d) in which items that the same users take are alike, from the first of `VECTORS` there is."""
     found = (members[name].item_vectors for name in VECTORS if name in members)
     return next((vectors for vectors in found if vectors is not None), None)
+
+
+def first_shown(rows: Mapping[str, Floats], k: int) -> Ints:
+    """(n, k) the first catalogue rows that are not hidden, -1 after the last."""
+    hidden = np.isneginf(next(iter(rows.values())))
+    return top_k(np.where(hidden, -np.inf, 0).astype(np.float32), k)
 
 
 def rank_with(pool: Pool, blend: Blend, k: int, weights: Mapping[str, float] | None = None) -> Ranking:

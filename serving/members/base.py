@@ -38,6 +38,10 @@ class Member(ABC):
         """(n_items, d) in which items that the same users take are alike; None: the member knows no such vectors."""
         return None
 
+    def passes_over(self, _text: str) -> bool:
+        """Does a query hold words that the member knows nothing of; False where it does not go by words."""
+        return False
+
     @abstractmethod
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) float32 scores of the whole catalogue."""

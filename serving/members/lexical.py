@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,13 +15,15 @@ from serving.catalogue import Catalogue
 from serving.members.base import Family, Member
 from serving.queries import SEARCH, Queries
 from serving.spelling import Spelling
-from serving.text import is_alphabetic, trigrams, words
+from serving.text import is_alphabetic, runs, trigrams, words
 
 VOCABULARY_FILE = "vocabulary.json"
 FALLBACK_WEIGHT = 0.5
 SIMILAR_WORDS = 4
 MOST_GUESSES = 8  # unknown words of a query whose meaning is looked for; each costs a pass over a share of the terms
 LEAST_OVERLAP = 0.4
+LEAST_LETTERS = 3  # of a word whose meaning is looked for
+REMEMBERED = 4_096  # unknown words whose guesses are kept
 PART_WEIGHT = 0.2  # of what a known Chinese word is made of
 
 
@@ -39,6 +41,7 @@ class Vocabulary:
         self.held = np.ones(len(terms), dtype=np.int32) if held is None else held
         self.rows = {term: row for row, term in enumerate(terms)}
         self.spelling = Spelling(terms)
+        self._near = lru_cache(REMEMBERED)(self._guess)
 
     @cached_property
     def _sorted(self) -> list[str]:
@@ -68,9 +71,19 @@ class Vocabulary:
                 found[row] = max(found[row], weight)
         return found
 
-    def _near(self, word: str) -> list[tuple[int, float]]:
+    def is_strange(self, text: str) -> bool:
+        """Does *text* say nothing, or hold a run of letters or characters without any known or guessed term.
+
+        Short words of letters are not missed beside others: a catalogue need not hold every `of`.
+        """
+        silent = [run for run in runs(text) if not any(word in self.rows for word in words(run))]
+        missed = [run for run in silent if len(run) >= LEAST_LETTERS or not is_alphabetic(run)]
+        many = len(missed) > MOST_GUESSES
+        return many or any(not self.weights(run) for run in missed) or not self.weights(text)
+
+    def _guess(self, word: str) -> list[tuple[int, float]]:
         """Terms that start with *word*, else its corrections, else terms that share many of its character triples."""
-        if len(word) < 3 or not is_alphabetic(word):
+        if len(word) < LEAST_LETTERS or not is_alphabetic(word):
             return []
         near = self._starting(word) or self._corrected(word) or self._resembling(word)
         return [(row, FALLBACK_WEIGHT * likeness) for row, likeness in near]
@@ -126,6 +139,10 @@ class Lexical(Member):
         )
         impacts = sparse.csr_matrix((data, indices, indptr), shape=(len(terms), len(catalogue)))
         return cls(Vocabulary(terms, np.diff(indptr).astype(np.int32)), impacts)
+
+    def passes_over(self, _text: str) -> bool:
+        """Is there a word in the query that no item holds, nor anything like it; or no word at all."""
+        return self.vocabulary.is_strange(_text)
 
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) BM25; NaN where no term matches, everywhere for a query without a known word."""

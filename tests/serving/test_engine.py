@@ -217,7 +217,7 @@ def test_unknown_item_is_named_and_the_anchor_is_hidden(engine: Engine) -> None:
         ({"brand": "a"}, {"i0", "i1"}),
         ({"price": [2, 3]}, {"i1", "i2"}),
         ({"price": [2, 3], "brand": "B"}, {"i2"}),
-        ({"brand": "nobody's"}, set()),
+        ({"brand": "nobody's"}, {"i0", "i1", "i2", "i3", "i4"}),  # given up: see test_relax
     ],
 )
 def test_filters_limit_the_answer(engine: Engine, filters: dict[str, object], expected: set[str]) -> None:
