@@ -121,10 +121,10 @@ class Engine:
         self, queries: Queries, rows: Mapping[str, Floats], recall: int = RECALL, anything: bool = False
     ) -> Pool:
         """The pool of the rows that `full_scores` gave for *queries*; *anything*: with items nobody has recalled."""
-        finding = [name for name in rows if self.members[name].recalls] or list(rows)
-        channels = {name: top_k(rows[name], recall) for name in finding}
+        channels = {name: top_k(scores, recall) for name, scores in rows.items()}
+        finding = [found for name, found in channels.items() if self.members[name].recalls]
         shown = [first_shown(rows, recall)] if anything else []
-        candidates = union([*channels.values(), *shown])
+        candidates = union([*(finding or channels.values()), *shown])
         return self._pool(queries, rows, candidates, channels)
 
     def score_items(self, queries: Queries, candidates: Ints) -> Pool:

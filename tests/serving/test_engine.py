@@ -112,11 +112,11 @@ def test_a_member_that_only_weighs_finds_nothing_itself(engine: Engine) -> None:
     engine.members["two"].recalls = False  # type: ignore[misc]
     queries = engine.queries(RECOMMEND, UserStates.from_items([[]], AS_OF))
     pool = engine.pool(queries, "discovery", recall=2)
-    assert list(pool.channels) == ["one"]
+    assert pool.channels["two"].tolist() == [[3, 2]]
     assert pool.candidates.tolist() == [[0, 1]]
     assert pool.scores[0, :, 1].tolist() == [1.0, 2.0]
     engine.members["one"].recalls = False  # type: ignore[misc]
-    assert list(engine.pool(queries, "discovery", recall=2).channels) == ["one", "two"]
+    assert engine.pool(queries, "discovery", recall=2).candidates.tolist() == [[0, 1, 2, 3]]
 
 
 def test_next_basket_may_repeat(engine: Engine) -> None:

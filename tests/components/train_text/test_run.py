@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from member_contract import planted_shop
+from member_contract import START, planted_shop
 from text_parts import vectors_of
 
+from components.common import columns as c
 from components.common.errors import ConfigError
 from components.common.files import read_json
 from components.common.prepared import Cut, Prepared, Split
@@ -38,6 +40,25 @@ def test_a_catalogue_alone_gets_them_too(tmp_path: Path) -> None:
     save(Prepared(shop.events.iloc[:0], shop.items, shop.users.iloc[:0], split, shop.shop), tmp_path)
     train_text(tmp_path / "prepared", tmp_path / "embeddings", tmp_path / "out", "full", 1)
     assert list(load_members(tmp_path / "out" / "final", Catalogue(shop.items))) == [*MEMBERS, "word2vec"]
+
+
+def test_rated_reviews_give_their_items_a_sentiment(tmp_path: Path) -> None:
+    shop = planted_shop()
+    n = 400
+    glad = np.arange(n) % 2 == 0
+    reviews = {
+        c.USER: np.arange(n) % 60,
+        c.ITEM: np.arange(n) % 15,
+        c.TIMESTAMP: pd.Timestamp(START, unit="us", tz="UTC").as_unit("us"),
+        c.VALUE: np.where(glad, 5.0, 1.0),
+        c.TEXT: np.where(glad, "good, 很好", "bad, 很差"),
+        c.FROM_END: 5,
+    }
+    save(Prepared(shop.events, shop.items, shop.users, shop.split, shop.shop, pd.DataFrame(reviews)), tmp_path)
+    said = '{"members": {"sentiment": {"least_of_each": 20}, "text": false}}'
+    train_text(tmp_path / "prepared", tmp_path / "embeddings", tmp_path / "out", "fast", 1, said)
+    for name in ("fit_1", "final"):
+        assert "sentiment" in load_members(tmp_path / "out" / name, Catalogue(shop.items))
 
 
 SAID = '{"members": {"tfidf": {"least_items": 3, "count_power": 0.25}, "text": false, "als": {"reg": 1}}}'
