@@ -151,11 +151,15 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
     as_of: Annotated[str, typer.Option(help="The clock: release (its last event), now, or an ISO time.")] = "release",
+    rules: Annotated[
+        Path | None, typer.Option(help="Rules to follow over the release's own, read again when they change.")
+    ] = None,
 ) -> None:
     """Serve the store's current release."""
     import os
 
     command = ["-m", "serving.server", "--store", str(store), "--host", host, "--port", str(port), "--as-of", as_of]
+    command += ["--rules", str(rules)] if rules else []
     os.execv(sys.executable, [sys.executable, *command])
 
 

@@ -76,7 +76,7 @@ def _group(
     degraded = [reasons + failed for reasons in degraded]
     if not rows_of:
         return [_envelope(engine, task, [], as_of, reasons) for reasons in degraded]
-    pool = engine.pool_of(queries, rows_of, anything=anything)
+    pool = engine.pool_of(queries, rows_of, task, anything=anything)
     groups: dict[str, list[int]] = defaultdict(list)
     for row, instance in enumerate(instances):
         groups[repr(instance.weights)].append(row)
@@ -145,7 +145,8 @@ def _answer(
             "position": place + 1,
         }
         if instance.explain:
-            entry["why"] = {name: part for name, part in why.items() if part}
+            moved = ranking.moved(row, place)
+            entry["why"] = {name: part for name, part in why.items() if part or name in moved}
         items.append(entry)
     return _envelope(engine, task, items, as_of, degraded)
 
@@ -158,6 +159,6 @@ def _envelope(
         "method": engine.fusion.tasks[task].chosen if engine.fusion else None,
         "release": engine.digest,
         "as_of": moment(as_of).isoformat(),
-        "degraded": degraded,
+        "degraded": [*engine.degraded, *degraded],
         "request_id": uuid.uuid4().hex,
     }

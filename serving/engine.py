@@ -1,7 +1,9 @@
 """The engine: recall, score, fuse and explain a batch of queries; the same code online, in batch and in evaluation."""
 
+import copy
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from components.common.config import ShopConfig
 from components.common.files import read_json
 from serving.answer import answer
 from serving.arrays import PAD, Bools, Floats, Ints, gather, top_k
-from serving.blend import CONTEXT_PART, Blend, Fusion, apply
+from serving.blend import Blend, Fusion
 from serving.catalogue import Catalogue
 from serving.context import ContextReader
 from serving.encoder import TextEncoder
@@ -19,8 +21,13 @@ from serving.instances import Instance
 from serving.members.base import Member, load_members
 from serving.pool import Pool, Ranking, union
 from serving.queries import DISCOVERY, NEXT_BASKET, RECOMMEND, Queries
+from serving.ranking import contributions, in_order, totals
 from serving.release import Manifest, verify
-from serving.rules import RULES_FILE, STANDARD, Rules
+from serving.rules.book import Hidden, Rulebook
+from serving.rules.ranking import rank_by_rules
+from serving.rules.reading import RULES_FILE
+from serving.rules.reading import load as load_rules
+from serving.rules.schema import STANDARD, Rules
 from serving.states import UserStates
 
 if TYPE_CHECKING:
@@ -47,8 +54,10 @@ class Engine:
         rules: Rules = STANDARD,
     ) -> None:
         self.catalogue, self.shop, self.members, self.fusion = catalogue, shop, dict(members), fusion
-        self.encoder, self.rules = encoder, rules
+        self.encoder = encoder
         self.context = ContextReader(catalogue, shop.ordinal_time, vectors_of(self.members))
+        self.rulebook = Rulebook(rules, catalogue, self.context.vectors)
+        self.degraded: tuple[str, ...] = ()  # what every answer has to do without
         self.manifest: Manifest | None = None
         self.digest, self.as_of = "", 0
 
@@ -78,9 +87,21 @@ class Engine:
             release / "encoder",
             Fusion.load(release / "fusion.json"),
         )
-        engine.rules = Rules.load(release / RULES_FILE)
+        engine = engine.with_rules(load_rules(release / RULES_FILE))
         engine.manifest, engine.digest, engine.as_of = manifest, manifest.release, manifest.as_of or 0
         return engine
+
+    @property
+    def rules(self) -> Rules:
+        """The rules that are followed."""
+        return self.rulebook.rules
+
+    def with_rules(self, rules: Rules, degraded: tuple[str, ...] = ()) -> "Engine":
+        """An engine over the same release that follows *rules*; this one stays as it is, with what it is answering."""
+        other = copy.copy(self)
+        other.rulebook = Rulebook(rules, self.catalogue, self.context.vectors)
+        other.degraded = degraded
+        return other
 
     def queries(self, scenario: str, states: UserStates, texts: tuple[str, ...] | None = None) -> Queries:
         """Make a batch of queries; texts are encoded once, here."""
@@ -95,8 +116,9 @@ class Engine:
             task: what the release's rules hide depends on it.
             allowed: (n, n_items) or (n_items,) further restriction, e.g. filters.
         """
+        hidden = self.rulebook.hidden(task, queries.states)
         return {
-            name: self._masked(scores, queries, task, allowed)
+            name: _masked(scores, hidden, allowed)
             for name, scores in ((name, member.score_all(queries)) for name, member in self._asked(queries, task))
         }
 
@@ -104,10 +126,10 @@ class Engine:
         self, queries: Queries, task: str, allowed: Bools | None = None
     ) -> tuple[dict[str, Floats], list[str]]:
         """As `full_scores`, but a member that raises is left out; the second value names those."""
-        rows, failed = {}, []
+        hidden, rows, failed = self.rulebook.hidden(task, queries.states), {}, []
         for name, member in self._asked(queries, task):
             try:
-                rows[name] = self._masked(member.score_all(queries), queries, task, allowed)
+                rows[name] = _masked(member.score_all(queries), hidden, allowed)
             except Exception:
                 log.exception("member %s failed; the blend goes on without it", name)
                 failed.append(f"member:{name}")
@@ -115,17 +137,21 @@ class Engine:
 
     def pool(self, queries: Queries, task: str, allowed: Bools | None = None, recall: int = RECALL) -> Pool:
         """Recall `recall` items per channel and gather every member's scores over their union."""
-        return self.pool_of(queries, self.full_scores(queries, task, allowed), recall)
+        return self.pool_of(queries, self.full_scores(queries, task, allowed), task, recall)
 
     def pool_of(
-        self, queries: Queries, rows: Mapping[str, Floats], recall: int = RECALL, anything: bool = False
+        self, queries: Queries, rows: Mapping[str, Floats], task: str, recall: int = RECALL, anything: bool = False
     ) -> Pool:
         """The pool of the rows that `full_scores` gave for *queries*; *anything*: with items nobody has recalled."""
         channels = {name: top_k(scores, recall) for name, scores in rows.items()}
         finding = [found for name, found in channels.items() if self.members[name].recalls]
         shown = [first_shown(rows, recall)] if anything else []
         candidates = union([*(finding or channels.values()), *shown])
-        return self._pool(queries, rows, candidates, channels)
+        pool = self._pool(queries, rows, candidates, channels)
+        pinned = _not_recalled(self.rulebook.pinned(task, queries.states), candidates, rows)
+        if (pinned == PAD).all():
+            return pool
+        return replace(pool, beyond=self._pool(queries, rows, np.concatenate([candidates, pinned], axis=1), {}))
 
     def score_items(self, queries: Queries, candidates: Ints) -> Pool:
         """Every member's scores of given (n, c) candidates (-1 padding), for judged lists."""
@@ -138,7 +164,10 @@ class Engine:
         """The k best of a pool by the task's chosen blend, or by another *method* of the release."""
         if self.fusion is None:
             raise ValueError("this engine has no fusion: fit one first")
-        return rank_with(pool, self.fusion.blend(task, method), k, weights)
+        blend = self.fusion.blend(task, method)
+        if self.rulebook.orders(task):
+            return rank_by_rules(pool, blend, k, self.rulebook, task, weights)
+        return rank_with(pool, blend, k, weights)
 
     def task(self, scenario: str, new_only: bool | None = None) -> str:
         """The task a request asks for; discovery or next basket by the request, else by the shop."""
@@ -157,23 +186,14 @@ class Engine:
         return [
             (name, member)
             for name, member in self.members.items()
-            if queries.scenario in member.scenarios and not (member.met_only and self.rules.holds("seen", task))
+            if queries.scenario in member.scenarios and not (member.met_only and self.rulebook.hides_met(task))
         ]
-
-    def _masked(self, scores: Floats, queries: Queries, task: str, allowed: Bools | None) -> Floats:
-        if self.rules.holds("unavailable", task):
-            scores[:, ~self.catalogue.available] = -np.inf
-        if self.rules.holds("seen", task):
-            scores[queries.states.row_of, queries.states.items] = -np.inf
-        if allowed is not None:
-            np.copyto(scores, np.float32(-np.inf), where=~np.broadcast_to(allowed, scores.shape))
-        return scores
 
     def _pool(self, queries: Queries, rows: Mapping[str, Floats], candidates: Ints, channels: dict[str, Ints]) -> Pool:
         scores = np.stack([gather(row, candidates) for row in rows.values()], axis=2)
         context = self.context.read(queries.states, candidates)
         traces = self.context.traces(queries.states, candidates)
-        return Pool(candidates, scores, tuple(rows), channels, context, traces)
+        return Pool(candidates, scores, tuple(rows), channels, context, traces, queries.states)
 
 
 def vectors_of(members: Mapping[str, Member]) -> Floats | None:
@@ -190,14 +210,26 @@ def first_shown(rows: Mapping[str, Floats], k: int) -> Ints:
 
 def rank_with(pool: Pool, blend: Blend, k: int, weights: Mapping[str, float] | None = None) -> Ranking:
     """The k best of a pool by one blend; a contribution per member and of the context, summing to the score."""
-    evidence = pool.evidence.of([name for name in blend.members if name in pool.members])
-    contributions = apply(blend, evidence, weights)
-    total = contributions.sum(axis=2, dtype=np.float64).astype(np.float32)
-    total[~pool.valid] = -np.inf
-    order = pool.best(total, k)
-    chosen = np.maximum(order, 0)
-    items = np.where(order == PAD, PAD, np.take_along_axis(pool.candidates, chosen, axis=1))
-    scores = np.take_along_axis(total, chosen, axis=1)
-    flat = chosen + np.arange(len(chosen))[:, None] * contributions.shape[1]
-    parts = np.take(contributions.reshape(-1, contributions.shape[2]), flat, axis=0)
-    return Ranking(items.astype(np.int32), scores, parts, (*evidence.members, CONTEXT_PART))
+    parts, names = contributions(pool, blend, weights)
+    total = totals(parts, pool.valid)
+    return in_order(pool.candidates, total, parts, names, pool.best(total, k))
+
+
+def _masked(scores: Floats, hidden: Hidden, allowed: Bools | None) -> Floats:
+    hidden.apply(scores)
+    if allowed is not None:
+        np.copyto(scores, np.float32(-np.inf), where=~np.broadcast_to(allowed, scores.shape))
+    return scores
+
+
+def _not_recalled(wanted: Ints, candidates: Ints, rows: Mapping[str, Floats]) -> Ints:
+    """(n, e) those of *wanted* (n, e) that are neither candidates already nor hidden; -1 for the rest.
+
+    Where nothing at all was recalled, a pin does not make an answer of its own.
+    """
+    if not wanted.size:
+        return wanted
+    nothing = (candidates == PAD).all(axis=1, keepdims=True)
+    recalled = (wanted[:, :, None] == candidates[:, None, :]).any(axis=2)
+    hidden = np.logical_and.reduce([np.isneginf(gather(scores, wanted)) for scores in rows.values()])
+    return np.where(nothing | recalled | hidden, PAD, wanted).astype(np.int32)

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ from serving.catalogue import Catalogue
 from serving.current import DIGEST, POINTER, RELEASES, current_digest
 from serving.engine import Engine
 from serving.instances import Instance, RequestError, parse_all
+from serving.rules.file import RulesFile
 from serving.states import UserStates
 
 if TYPE_CHECKING:
@@ -88,6 +89,13 @@ class Live:
         live.features.warm(live.as_of)
         return live
 
+    def following(self, file: RulesFile | None) -> "Live":
+        """The same release, following the rules of *file* over its own; None: its own."""
+        if file is None:
+            return self
+        rules = self.engine.rules if file.rules is None else file.rules.over(self.engine.rules)
+        return replace(self, engine=self.engine.with_rules(rules, ("rules",) if file.refused else ()))
+
     @property
     def digest(self) -> str:
         """The release's digest."""
@@ -121,11 +129,30 @@ class Live:
 
 
 class Follower(threading.Thread):
-    """Looks at `current` every second and hands over the release it names; a damaged one is refused, once."""
+    """Looks at `current` and at the rules every second and hands over what is new; what is damaged is refused, once."""
 
-    def __init__(self, store: Path, live: Live, replace: Callable[[Live], None], period_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        store: Path,
+        live: Live,
+        replace: Callable[[Live], None],
+        period_s: float = 1.0,
+        rules: RulesFile | None = None,
+        releases: bool = True,
+    ) -> None:
+        """Follow a store and a file.
+
+        Args:
+            store: its `current` names the release.
+            live: what is served now, as its release has it.
+            replace: takes what is to be served.
+            period_s: seconds between two looks.
+            rules: followed over the release's own; None: there are none.
+            releases: False: `current` is not followed.
+        """
         super().__init__(name="follower", daemon=True)
         self._store, self._live, self._replace, self._period_s = store, live, replace, period_s
+        self._rules, self._releases = rules, releases
         self._refused: tuple[str, int] | None = None
         self._stopped = threading.Event()
 
@@ -139,7 +166,13 @@ class Follower(threading.Thread):
         self._stopped.set()
 
     def look(self) -> None:
-        """Look once: load what `current` names if it is new, keep what there is if that fails."""
+        """Look once: take what is new, keep what there is if that fails."""
+        if self._rules is not None and self._rules.look():
+            self._replace(self._live.following(self._rules))
+        if self._releases:
+            self._look_at_current()
+
+    def _look_at_current(self) -> None:
         seen: tuple[str, int] | None = None
         try:
             digest = current_digest(self._store)
@@ -148,7 +181,7 @@ class Follower(threading.Thread):
             seen = (digest, (self._store / POINTER).stat().st_mtime_ns)
             if seen != self._refused:
                 self._live = Live.load(self._store / RELEASES / digest, self._store, self._live.clock)
-                self._replace(self._live)
+                self._replace(self._live.following(self._rules))
                 log.info("now serving release %s", digest)
         except (CuveeError, OSError) as error:
             if seen is None or seen != self._refused:

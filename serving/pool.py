@@ -8,6 +8,7 @@ import numpy as np
 from serving.arrays import PAD, Bools, Floats, Ints, Longs, top_k
 from serving.blend import POPULARITY
 from serving.evidence import Evidence
+from serving.states import UserStates
 from serving.traces import Traces
 
 
@@ -18,7 +19,8 @@ class Pool:
     candidates: (n, c) catalogue rows, -1 is padding. scores: (n, c, K), NaN = not scored.
     channels: by member, (n, up to 100) its own best catalogue rows, best first.
     context: (n, c, len(CONTEXT)), see serving.context; None: nothing is known of the moment. traces: what the users
-    did last, beside the candidates.
+    did last, beside the candidates. states: who asks, for the rules; beyond: the same pool with, after its candidates,
+    those that only a pin can show; None: there are none.
     """
 
     candidates: Ints
@@ -27,6 +29,8 @@ class Pool:
     channels: dict[str, Ints]
     context: Floats | None = None
     traces: Traces | None = None
+    states: UserStates | None = None
+    beyond: "Pool | None" = None
 
     @cached_property
     def valid(self) -> Bools:
@@ -82,13 +86,21 @@ HIDDEN = int(descending(np.array([-np.inf], dtype=np.float32))[0])
 class Ranking:
     """items: (n, k) catalogue rows, best first, -1 after the last. scores: (n, k).
 
-    contributions: (n, k, P), summing to the score; members: the P names they belong to, the last one is the context.
+    contributions: (n, k, P), summing to the score; members: the P names they belong to: members, the context, rules.
+    fired: (n, k, P) which rules put the item where it stands without changing its score; None: none did.
     """
 
     items: Ints
     scores: Floats
     contributions: Floats
     members: tuple[str, ...]
+    fired: Bools | None = None
+
+    def moved(self, row: int, place: int) -> set[str]:
+        """Names of the rules that put the item at *place* of question *row* there."""
+        if self.fired is None:
+            return set()
+        return {name for name, fired in zip(self.members, self.fired[row, place], strict=True) if fired}
 
 
 def union(channels: list[Ints]) -> Ints:

@@ -27,7 +27,15 @@ QUIET = {"kserve": logging.CRITICAL, "kserve.trace": logging.WARNING, "uvicorn.a
 """Four log lines a request cost a third of KServe's time; serving.door words and logs the errors."""
 
 
-def serve(store: Path, release: Path | None, host: str, port: int, clock: "Clock", enable_grpc: bool = False) -> None:
+def serve(
+    store: Path,
+    release: Path | None,
+    host: str,
+    port: int,
+    clock: "Clock",
+    rules: Path | None = None,
+    enable_grpc: bool = False,
+) -> None:
     """Answer until SIGTERM.
 
     Args:
@@ -36,6 +44,7 @@ def serve(store: Path, release: Path | None, host: str, port: int, clock: "Clock
         host: address to listen on.
         port: port to listen on.
         clock: what "now" is: the release's last event, the wall clock, or µs since the epoch.
+        rules: a file of rules, followed over the release's own and read again whenever it changes.
         enable_grpc: listen for V2 over gRPC as well, on KServe's default port.
 
     Raises:
@@ -49,14 +58,16 @@ def serve(store: Path, release: Path | None, host: str, port: int, clock: "Clock
     from serving.current import current_release
     from serving.live import Follower, Live
     from serving.model import CuveeModel
+    from serving.rules.file import RulesFile
 
     folder = release or current_release(store)
     if folder is None:
         raise ReleaseError(f"{store} holds no published release. Run `cuvee run --store {store}` first.")
     live = Live.load(folder, store, clock)
-    model = CuveeModel(live, id_key(store))
-    if release is None:
-        Follower(store, live, model.replace).start()
+    file = RulesFile(rules) if rules else None
+    model = CuveeModel(live.following(file), id_key(store))
+    if release is None or file is not None:
+        Follower(store, live, model.replace, rules=file, releases=release is None).start()
     door.install(app)
 
     class Server(ModelServer):  # type: ignore[misc]
@@ -98,6 +109,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--as-of", default="release", help="release (its last event), now, or an ISO time")
+    parser.add_argument(
+        "--rules", type=Path, help="rules to follow over the release's own, read again when they change"
+    )
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     for name, level in QUIET.items():
@@ -105,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.filterwarnings("ignore", "ORJSONResponse is deprecated")  # KServe's own choice
     logging.getLogger("kserve").addHandler(logging.NullHandler())  # else KServe configures all logging anew
     try:
-        serve(given.store, given.release, given.host, given.port, parse_clock(given.as_of))
+        serve(given.store, given.release, given.host, given.port, parse_clock(given.as_of), given.rules)
     except CuveeError as error:
         log.error("%s", error)
         raise SystemExit(error.exit_code) from error

@@ -117,7 +117,7 @@ def _judge_batch(
     """One batch, by the blend that serves and by *methods*."""
     queries = engine.queries(RECOMMEND, states)
     rows = engine.full_scores(queries, task)
-    pool = engine.pool_of(queries, rows)
+    pool = engine.pool_of(queries, rows, task)
     truth = relevance.rows, relevance.items
     shown = eligible(next(iter(rows.values())), *truth)  # what is hidden is hidden from every member
     members = {

@@ -18,7 +18,9 @@ from serving.engine import Engine
 from serving.members.base import MEMBER_FILE
 from serving.members.sentiment import SentimentOfItems
 from serving.release import Facts, Manifest, write_manifest
-from serving.rules import RULES_FILE, STANDARD
+from serving.rules.reading import RULES_FILE
+from serving.rules.reading import save as save_rules
+from serving.rules.schema import STANDARD
 
 CATALOGUE_FILE, NORMALISER_FILE, FUSION_FILE = "catalogue.parquet", "normaliser.json", "fusion.json"
 SMOKE_FILE, FIT_REPORT = "smoke.json", "fit_report.json"
@@ -49,7 +51,7 @@ def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path],
     _copy_tree(embeddings / "encoder", out / "encoder")
     names = _copy_members(members, shop.split.test.members, out / "members")
     _note_sentiment(out)
-    STANDARD.save(out / RULES_FILE)
+    save_rules(STANDARD, out / RULES_FILE)
     fused = Fusion.load(out / FUSION_FILE)
     facts = _facts(shop, fusion, names, sorted(fused.tasks))
     write_json(out / SMOKE_FILE, smoke(_engine(out, fused, facts)))

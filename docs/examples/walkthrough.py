@@ -60,7 +60,7 @@ def tell(run: Path, say: "list[str]") -> None:
     say.append(f"state at the cut-off: {state.sizes[0]} distinct items, the latest {state.age_days.min():.1f} days old")
     queries = engine.queries(RECOMMEND, state)
     rows = engine.full_scores(queries, DISCOVERY)
-    pool = engine.pool_of(queries, rows)
+    pool = engine.pool_of(queries, rows, DISCOVERY)
     for name, scores in rows.items():
         place = int((scores[0] > scores[0, item]).sum()) + 1
         where = "recalled" if item in pool.channels.get(name, []) else "not recalled"

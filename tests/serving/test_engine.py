@@ -16,7 +16,7 @@ from serving.instances import parse
 from serving.members.base import Member
 from serving.pool import union
 from serving.queries import RECOMMEND, SCENARIOS, SEARCH, Queries
-from serving.rules import Rule, Rules
+from serving.rules.schema import Filter, Rules
 from serving.states import UserStates
 
 N_ITEMS = 6
@@ -102,9 +102,13 @@ def test_met_and_unavailable_items_are_never_offered(engine: Engine) -> None:
 
 
 def test_the_rules_decide_what_is_hidden(engine: Engine) -> None:
-    engine.rules = Rules(rules=(Rule(name="seen", tasks=(SEARCH,)),))
+    seen, unavailable = (
+        Filter(name="seen", met=True),
+        Filter(name="unavailable", items="not available", tasks=(SEARCH,)),
+    )
+    engine = engine.with_rules(Rules(rules=(Filter(name="seen", met=True, tasks=(SEARCH,)),)))
     assert set(items(ask(engine, scenario="recommend", user_id="u", k=6))) == {f"i{n}" for n in range(N_ITEMS)}
-    engine.rules = Rules(rules=(Rule(name="unavailable", tasks=(SEARCH,)), Rule(name="seen")))
+    engine = engine.with_rules(Rules(rules=(unavailable, seen)))
     assert set(items(ask(engine, scenario="recommend", user_id="u", k=6))) == {"i2", "i3", "i4", "i5"}
 
 

@@ -17,6 +17,7 @@ from serving.engine import Engine
 from serving.instances import parse
 from serving.members.lexical import Lexical, Vocabulary
 from serving.members.popularity import Popularity
+from serving.rules.schema import Filter, Rules
 
 ITEMS = pd.DataFrame(
     {
@@ -143,8 +144,8 @@ def test_a_batch_is_relaxed_row_by_row(words_only: Engine) -> None:
 
 
 def test_where_nothing_may_be_shown_the_page_is_empty(words_only: Engine) -> None:
-    words_only.catalogue.available[:] = False
-    assert ask(words_only, brand="Acme") == ([], [])
+    nothing = Rules(rules=(Filter(name="nothing", items="1 == 1"),))
+    assert ask(words_only.with_rules(nothing), brand="Acme") == ([], [])
 
 
 class Lost(Lexical):

@@ -12,7 +12,8 @@ from components.common.prepared import Prepared
 from components.package.run import package
 from serving.engine import Engine
 from serving.release import Facts, verify, write_manifest
-from serving.rules import STANDARD, Rules
+from serving.rules.reading import save
+from serving.rules.schema import STANDARD, Rules
 
 
 def test_a_release_holds_what_serving_needs_and_nothing_else(run: Run) -> None:
@@ -75,7 +76,7 @@ def test_smoke_requests_cover_every_scenario_and_name_no_user(run: Run) -> None:
 def test_an_engine_cannot_be_loaded_from_a_release_that_was_changed(run: Run) -> None:
     release = run.root / "release"
     assert Engine.load(release).digest == verify(release).release
-    Rules(rules=()).save(release / "rules.json")
+    save(Rules(rules=()), release / "rules.json")
     with pytest.raises(ReleaseError, match=r"rules\.json is not the file that was packaged"):
         Engine.load(release)
 
@@ -83,7 +84,7 @@ def test_an_engine_cannot_be_loaded_from_a_release_that_was_changed(run: Run) ->
 def test_the_rules_of_a_release_are_those_its_engine_follows(run: Run) -> None:
     release, manifest = run.root / "release", verify(run.root / "release")
     assert Engine.load(release).rules == STANDARD
-    Rules(rules=()).save(release / "rules.json")
+    save(Rules(rules=()), release / "rules.json")
     write_manifest(release, Facts(**{name: getattr(manifest, name) for name in Facts.model_fields}))
     assert Engine.load(release).rules == Rules(rules=())
 
