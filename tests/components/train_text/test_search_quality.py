@@ -39,6 +39,38 @@ def judged_ndcg(judged: pd.DataFrame, scores: Floats) -> float:
     return float(np.mean(values))
 
 
+def slipped(word: str, draw: np.random.Generator) -> str:
+    """A word of four letters and more with one slip after its first letter: left out, put in, wrong or exchanged."""
+    if len(word) < 4 or not word.isalpha():
+        return word
+    at, other = int(draw.integers(1, len(word))), chr(97 + int(draw.integers(26)))
+    before, after = word[:at], word[at + 1 :]
+    kinds = (before + after, before + other + word[at:], before + other + after, before[:-1] + word[at] + before[-1])
+    kind = int(draw.integers(4))
+    return kinds[kind] + after if kind == 3 else kinds[kind]
+
+
+def test_a_slip_in_every_word_costs_next_to_nothing(shared_data: Path, tmp_path: Path) -> None:
+    items, judged = read(shared_data)
+    queries = sorted(judged["query"].unique())
+    draw, thrice = np.random.default_rng(0), queries * 3
+    slips = [" ".join(slipped(word, draw) for word in query.split()) for query in thrice]
+    assert sum(one != other for one, other in zip(thrice, slips, strict=True)) > 140
+    train_lexical(items, tmp_path)
+    member, states = Lexical.load(tmp_path, Catalogue(items)), UserStates.from_items([[]] * len(queries), 0)
+    of_query, rows = np.searchsorted(queries, judged["query"]), judged["row"].to_numpy()
+
+    def quality(texts: list[str]) -> float:
+        parts = [texts[at : at + len(queries)] for at in range(0, len(texts), len(queries))]
+        found = [member.score_all(Queries(SEARCH, states, tuple(part)))[of_query, rows] for part in parts]
+        return float(np.mean([judged_ndcg(judged, scores) for scores in found]))
+
+    corrected = quality(slips)
+    assert corrected > quality(queries) - 0.01
+    member.vocabulary._near = lambda _word: []  # type: ignore[assignment]
+    assert quality(slips) < corrected - 0.03
+
+
 def test_vectors_beat_words_and_words_beat_chance(shared_data: Path, tmp_path: Path) -> None:
     items, judged = read(shared_data)
     queries = sorted(judged["query"].unique())
