@@ -29,4 +29,6 @@ def show(prediction: dict[str, Any], known: dict[str, str]) -> None:
     console = Console()
     console.print(table)
     degraded = ", ".join(prediction["degraded"]) or "nothing"
-    console.print(f"method {prediction['method']}, release {prediction['release'][:12]}, degraded: {degraded}")
+    relaxed = ", ".join(prediction["relaxed"]) or "nothing"
+    told = f"degraded: {degraded}, relaxed: {relaxed}"
+    console.print(f"method {prediction['method']}, release {prediction['release'][:12]}, {told}")

@@ -76,10 +76,12 @@ class Vocabulary:
 
         Short words of letters are not missed beside others: a catalogue need not hold every `of`.
         """
-        silent = [run for run in runs(text) if not any(word in self.rows for word in words(run))]
+        found = runs(text)
+        silent = [run for run in found if not any(word in self.rows for word in words(run))]
+        if len(silent) == len(found) and not self.weights(text):
+            return True
         missed = [run for run in silent if len(run) >= LEAST_LETTERS or not is_alphabetic(run)]
-        many = len(missed) > MOST_GUESSES
-        return many or any(not self.weights(run) for run in missed) or not self.weights(text)
+        return len(missed) > MOST_GUESSES or any(not self.weights(run) for run in missed)
 
     def _guess(self, word: str) -> list[tuple[int, float]]:
         """Terms that start with *word*, else its corrections, else terms that share many of its character triples."""
