@@ -25,7 +25,7 @@ def coupon_campaigns(
         coupons: coupon_upc, product_id, campaign_id, without duplicates.
         descriptions: campaign_id, start_date, end_date (local days, both included).
         products: product_id.
-        ledger: where the rules are counted.
+        ledger: where the corrections are counted.
 
     Returns:
         campaign_id, item_id, starts_at, ends_at (UTC), kind.
@@ -52,7 +52,7 @@ def mailer_campaigns(path: Path, weeks: pd.DataFrame, products: pd.DataFrame, le
         path: promotions.parquet (20.9 M rows of product_id, store_id, display_location, mailer_location, week).
         weeks: index week; first, last (local days).
         products: product_id.
-        ledger: where the rules are counted.
+        ledger: where the corrections are counted.
 
     Returns:
         campaign_id ('mailer-<week>'), item_id, starts_at, ends_at (UTC), kind.

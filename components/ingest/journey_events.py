@@ -16,7 +16,7 @@ def clean_lines(lines: pd.DataFrame, products: pd.DataFrame, ledger: Ledger) -> 
     Args:
         lines: household_id, basket_id, product_id, quantity, sales_value, coupon_disc, transaction_timestamp (naive).
         products: product_id, product_type.
-        ledger: where the rules are counted.
+        ledger: where the corrections are counted.
 
     Returns:
         *lines* with timestamp (datetime64[us, UTC]), day (local calendar day, naive), value (units) and
@@ -41,7 +41,7 @@ def clean_lines(lines: pd.DataFrame, products: pd.DataFrame, ledger: Ledger) -> 
 def _units(
     lines: pd.DataFrame, products: pd.DataFrame, ledger: Ledger
 ) -> tuple["pd.Series[float]", "pd.Series[float]"]:
-    """Quantity and unit price of each line after the rules on fuel and zero quantities."""
+    """Quantity and unit price of each line after the corrections of fuel and zero quantities."""
     fuels = products.loc[products["product_type"].fillna("").str.startswith(FUEL), "product_id"]
     fuel = lines["product_id"].isin(fuels)
     why = "Fuel is counted in thousandths of a gallon (up to 89,638): one fill-up is one unit at the amount paid."
@@ -59,7 +59,7 @@ def redeemed(lines: pd.DataFrame, redemptions: pd.DataFrame, coupons: pd.DataFra
         lines: cleaned lines, index 0..n-1.
         redemptions: household_id, coupon_upc, campaign_id, redemption_date (local day).
         coupons: coupon_upc, product_id, campaign_id, without duplicates.
-        ledger: where the rules are counted.
+        ledger: where the corrections are counted.
 
     Returns:
         campaign id or None, one per line.

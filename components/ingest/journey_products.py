@@ -17,7 +17,7 @@ def items(products: pd.DataFrame, lines: pd.DataFrame, ledger: Ledger) -> pd.Dat
     Args:
         products: product_id, manufacturer_id, department, brand, product_category, product_type, package_size.
         lines: cleaned transaction lines with product_id, timestamp and price (USD per unit).
-        ledger: where the rules are counted.
+        ledger: where the corrections are counted.
 
     Returns:
         item_id, title, category, brand, price (USD, never null), attributes (JSON).

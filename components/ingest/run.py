@@ -29,7 +29,7 @@ def ingest(source: str, config: str | None, store: str, out: Path) -> dict[str, 
         out: folder to write to.
 
     Returns:
-        The report, as written: {"source", "tables": {name: rows}, "rules": [...]}.
+        The report, as written: {"source", "tables": {name: rows}, "corrections": [...]}.
 
     Raises:
         ConfigError: no such source or folder, or a typo in shop.yaml.
@@ -44,7 +44,7 @@ def ingest(source: str, config: str | None, store: str, out: Path) -> dict[str, 
     report = {
         "source": source if source in SOURCES else "folder",
         "tables": {name: len(frame) for name, frame in shop.tables.items()},
-        "rules": [rule.as_json() for rule in shop.rules],
+        "corrections": [done.report() for done in shop.corrections],
     }
     write_json(out / SHOP_FILE, shop.config.model_dump(mode="json"))
     write_json(out / REPORT_FILE, report)

@@ -1,48 +1,31 @@
-"""The cleaning rules: each is one small function, named and counted in cleaning.json."""
-
-from dataclasses import asdict, dataclass
+"""The corrections of cleaning: each is one small function, named and counted in cleaning.json."""
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from components.common import columns as c
+from components.common.corrections import Correction
 
 OUTLIER_QUANTILE = 0.999
 
 
-@dataclass(frozen=True)
-class Rule:
-    """What one rule did to one table: rows in and out, or values changed."""
-
-    rule: str
-    table: str
-    rows_in: int
-    why: str
-    rows_out: int | None = None
-    changed: int | None = None
-
-    def report(self) -> dict[str, object]:
-        """The rule as cleaning.json holds it."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
-
-def drop_exact_duplicates(events: pd.DataFrame) -> tuple[pd.DataFrame, Rule]:
+def drop_exact_duplicates(events: pd.DataFrame) -> tuple[pd.DataFrame, Correction]:
     """Keep the first of events that are equal in every column."""
     kept = events[~events.duplicated()]
     why = "the same event sent twice would count twice"
-    return kept, Rule("exact_duplicate_events", "events", len(events), why, rows_out=len(kept))
+    return kept, Correction("exact_duplicate_events", "events", why, len(events), rows_out=len(kept))
 
 
-def drop_empty_purchases(events: pd.DataFrame) -> tuple[pd.DataFrame, Rule]:
+def drop_empty_purchases(events: pd.DataFrame) -> tuple[pd.DataFrame, Correction]:
     """Remove purchases of a quantity of zero or less; an unknown quantity is kept."""
     empty = (events[c.EVENT] == "purchase") & (events[c.VALUE] <= 0)
     kept = events[~empty]
     why = "a purchase of nothing is a return or a booking line, not an interest"
-    return kept, Rule("non_positive_purchases", "events", len(events), why, rows_out=len(kept))
+    return kept, Correction("non_positive_purchases", "events", why, len(events), rows_out=len(kept))
 
 
-def clip_quantities(events: pd.DataFrame, train: npt.NDArray[np.bool_]) -> tuple[pd.DataFrame, Rule]:
+def clip_quantities(events: pd.DataFrame, train: npt.NDArray[np.bool_]) -> tuple[pd.DataFrame, Correction]:
     """Clip purchased quantities at a high quantile of the *train* (n_events,) purchases."""
     purchases = (events[c.EVENT] == "purchase").to_numpy()
     values = events[c.VALUE].to_numpy(dtype=np.float64)
@@ -51,23 +34,25 @@ def clip_quantities(events: pd.DataFrame, train: npt.NDArray[np.bool_]) -> tuple
     above = purchases & (values > ceiling)
     why = f"quantities above the {OUTLIER_QUANTILE} quantile of training are weights or slips of the till"
     clipped = events.assign(**{c.VALUE: np.where(above, ceiling, values)}) if above.any() else events
-    return clipped, Rule("outlier_quantities", "events", len(events), why, changed=int(above.sum()))
+    return clipped, Correction("outlier_quantities", "events", why, len(events), changed=int(above.sum()))
 
 
-def tidy_text(items: pd.DataFrame, column: str) -> tuple[pd.DataFrame, Rule]:
+def tidy_text(items: pd.DataFrame, column: str) -> tuple[pd.DataFrame, Correction]:
     """Collapse runs of white space in a text column and strip its ends."""
     before = items[column].fillna("").astype(str)
     after = before.str.replace(r"\s+", " ", regex=True).str.strip()
     why = "white space is no difference between texts"
-    rule = Rule(f"white_space_in_{column}", "items", len(items), why, changed=int((before != after).sum()))
-    return items.assign(**{column: after}), rule
+    done = Correction(f"white_space_in_{column}", "items", why, len(items), changed=int((before != after).sum()))
+    return items.assign(**{column: after}), done
 
 
-def fill_prices(items: pd.DataFrame, events: pd.DataFrame, train: npt.NDArray[np.bool_]) -> tuple[pd.DataFrame, Rule]:
+def fill_prices(
+    items: pd.DataFrame, events: pd.DataFrame, train: npt.NDArray[np.bool_]
+) -> tuple[pd.DataFrame, Correction]:
     """Give items without a price the median price of their *train* events (item = row of *items*)."""
     prices = pd.to_numeric(items[c.PRICE], errors="coerce").astype("float64")
     paid = events.loc[train & (events[c.PRICE] > 0).to_numpy()].groupby(c.ITEM)[c.PRICE].median()
     filled = prices.where(prices.notna(), pd.Series(paid.reindex(range(len(items))).to_numpy(), index=items.index))
     changed = int((prices.isna() & filled.notna()).sum())
     why = "the price paid in training stands for a price the items table does not hold"
-    return items.assign(**{c.PRICE: filled}), Rule("price_from_events", "items", len(items), why, changed=changed)
+    return items.assign(**{c.PRICE: filled}), Correction("price_from_events", "items", why, len(items), changed=changed)

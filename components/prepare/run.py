@@ -9,6 +9,7 @@ import pandas as pd
 
 from components.common import columns as c
 from components.common.config import Config, Effort, Protocol, ShopConfig
+from components.common.corrections import Correction
 from components.common.errors import InputError
 from components.common.files import read_json, write_json
 from components.common.moments import microseconds
@@ -46,10 +47,10 @@ def prepare(tables: Path, out: Path, protocol: str, effort: str, seed: int) -> d
     users = pd.read_parquet(tables / "users.parquet") if (tables / "users.parquet").exists() else None
     events = read_events(tables / "events.parquet")
     items = pd.read_parquet(tables / "items.parquet")
-    prepared, normaliser, rules, searches = build(items, events, users, shop, config)
+    prepared, normaliser, corrections, searches = build(items, events, users, shop, config)
     prepared.save(out)
     normaliser.save(out / NORMALISER_FILE)
-    write_json(out / CLEANING_FILE, {"rules": [rule.report() for rule in rules]})
+    write_json(out / CLEANING_FILE, {"corrections": [done.report() for done in corrections]})
     if len(searches):
         searches.to_parquet(out / SEARCHES_FILE, index=False)
     for name in PASSED_ON:
@@ -64,22 +65,22 @@ def build(
     users: pd.DataFrame | None,
     shop: ShopConfig,
     config: PrepareConfig,
-) -> tuple[Prepared, Normaliser, list[clean.Rule], pd.DataFrame]:
-    """The pure core of `prepare`: prepared shop, normaliser, rules applied, searches (user, query, timestamp)."""
-    events, rules = _clean_events(events)
+) -> tuple[Prepared, Normaliser, list[Correction], pd.DataFrame]:
+    """The pure core of `prepare`: prepared shop, normaliser, corrections made, searches (user, query, timestamp)."""
+    events, corrections = _clean_events(events)
     table, users_table = item_table(items), user_table(events, users)
     for column in (c.TITLE, c.DESCRIPTION):
-        table, rule = clean.tidy_text(table, column)
-        rules.append(rule)
+        table, done = clean.tidy_text(table, column)
+        corrections.append(done)
     searches, coded = _coded(events, table, users_table)
     repeats = _repeats(coded, shop)
     if config.protocol == "leave-one-out":
-        coded, rule = _without_ties(coded)
-        rules.append(rule)
+        coded, done = _without_ties(coded)
+        corrections.append(done)
     division = _division(coded, searches, table, shop, config, repeats)
     kept = _catalogue(coded, len(table), division, shop)
-    rules.append(
-        clean.Rule("min_item_users", "items", len(table), "items hardly met before the test", rows_out=int(kept.sum()))
+    corrections.append(
+        Correction("min_item_users", "items", "items hardly met before the test", len(table), int(kept.sum()))
     )
     table, coded = keep_items(table, coded, kept)
     coded = _numbered(coded)
@@ -87,10 +88,10 @@ def build(
         split.leave_one_out_cuts(coded[c.FROM_END].to_numpy())
     table, coded, normaliser, more = _normalised(table, coded, division)
     prepared = Prepared(coded[EVENT_COLUMNS], table, users_table, division, shop, review_table(coded))
-    return prepared, normaliser, rules + more, searches
+    return prepared, normaliser, corrections + more, searches
 
 
-def _clean_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[clean.Rule]]:
+def _clean_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[Correction]]:
     events, duplicates = clean.drop_exact_duplicates(events)
     events, empty = clean.drop_empty_purchases(events)
     return events, [duplicates, empty]
@@ -121,11 +122,11 @@ def _repeats(events: pd.DataFrame, shop: ShopConfig) -> bool:
     return split.repeat_share(wanted) > split.REPEAT_SHARE
 
 
-def _without_ties(events: pd.DataFrame) -> tuple[pd.DataFrame, clean.Rule]:
+def _without_ties(events: pd.DataFrame) -> tuple[pd.DataFrame, Correction]:
     times, moved = split.spread_ties(events[c.USER].to_numpy(), microseconds(events[c.TIMESTAMP]))
     why = "leave-one-out needs one order: equal times of a user are told apart by microseconds, in the order given"
-    rule = clean.Rule("equal_times", "events", len(events), why, changed=moved)
-    return events.assign(**{c.TIMESTAMP: pd.to_datetime(times, unit="us", utc=True).as_unit("us")}), rule
+    done = Correction("equal_times", "events", why, len(events), changed=moved)
+    return events.assign(**{c.TIMESTAMP: pd.to_datetime(times, unit="us", utc=True).as_unit("us")}), done
 
 
 def _division(
@@ -192,7 +193,7 @@ def _numbered(events: pd.DataFrame) -> pd.DataFrame:
 
 def _normalised(
     items: pd.DataFrame, events: pd.DataFrame, division: Split
-) -> tuple[pd.DataFrame, pd.DataFrame, Normaliser, list[clean.Rule]]:
+) -> tuple[pd.DataFrame, pd.DataFrame, Normaliser, list[Correction]]:
     """Clip, fill and scale by what precedes the first window: no later cut shows through."""
     train = _known(events, division.cuts[0])
     events, clipped = clean.clip_quantities(events, train)

@@ -1,4 +1,4 @@
-"""Complete Journey: each rule on rows small enough to check by hand, then the counts on the real package."""
+"""Complete Journey: each correction on rows small enough to check by hand, then the counts on the real package."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ def lines(**cells: Any) -> pd.DataFrame:
 
 
 def counts(ledger: Ledger) -> dict[str, int]:
-    return {rule.rule: rule.changed for rule in ledger}
+    return {done.correction: done.changed or 0 for done in ledger}
 
 
 def test_unknown_products_and_voided_lines_go_and_fuel_is_one_fill_up() -> None:
@@ -125,7 +125,7 @@ def test_a_storewide_coupon_names_no_item_and_spans_are_local_days() -> None:
 
 def test_the_real_package_gives_the_counted_oddities(tmp_path: Path) -> None:
     report = ingest("complete-journey", None, str(tmp_path / "store"), tmp_path / "out")
-    changed = {(rule["table"], rule["rule"]): rule["changed"] for rule in report["rules"]}
+    changed = {(done["table"], done["correction"]): done["changed"] for done in report["corrections"]}
     assert changed["events", "unknown_product"] == 4836
     assert changed["campaigns", "duplicate_coupon"] == 4872
     assert changed["users", "demographics_coverage"] == 2469 - 801

@@ -80,4 +80,4 @@ def test_the_real_files_convert(
     convert(script, shared_data / folder, tmp_path / "shop")
     report = ingest(str(tmp_path / "shop"), None, str(tmp_path / "store"), tmp_path / "tables")
     assert report["tables"] == tables
-    assert report["rules"] == []
+    assert report["corrections"] == []

@@ -49,9 +49,9 @@ def test_unknown_columns_are_counted_and_unknown_files_ignored(shop_copy: Path, 
     pd.read_parquet(path).assign(colour="red", shelf=3).to_parquet(path)
     (shop_copy / "notes.txt").write_text("x", encoding="utf-8")
     report = ingest(str(shop_copy), None, str(tmp_path / "store"), tmp_path / "out")
-    (rule,) = report["rules"]
-    assert (rule["rule"], rule["table"], rule["changed"]) == ("unknown_column", "items", 2)
-    assert "colour, shelf" in rule["why"]
+    (done,) = report["corrections"]
+    assert (done["correction"], done["table"], done["changed"]) == ("unknown_column", "items", 2)
+    assert "colour, shelf" in done["why"]
 
 
 def test_another_shop_yaml_may_be_named(small_shop: Path, tmp_path: Path) -> None:

@@ -128,8 +128,8 @@ def test_leave_one_out_tells_equal_times_apart_in_the_order_given(tmp_path: Path
     assert shop.items[c.ITEM_ID][shop.events[c.ITEM]].tolist() == ["z", "x", "y", "x"]
     assert (shop.events[c.TIMESTAMP].astype("int64") - MONDAY - DAY).tolist() == [0, 1, 2, 3]
     assert not shop.split.repeats  # they were one visit
-    rules = {rule["rule"]: rule for rule in read_json(tmp_path / "out" / "cleaning.json")["rules"]}
-    assert rules["equal_times"]["changed"] == 3
+    found = {done["correction"]: done for done in read_json(tmp_path / "out" / "cleaning.json")["corrections"]}
+    assert found["equal_times"]["changed"] == 3
 
 
 def test_a_shop_without_events_is_a_catalogue_with_an_empty_test(tmp_path: Path) -> None:
