@@ -47,11 +47,13 @@ def make_targets(config: BazaarConfig, world: World, promotions: pd.DataFrame) -
     return pd.concat(parts, ignore_index=True)
 
 
-def lifted(config: BazaarConfig, world: World, promotions: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    """The purchases that campaigns cause: user, item, session (-1), event, time, value."""
-    rng = config.rng("lifted")
+def lifted(
+    config: BazaarConfig, world: World, promotions: pd.DataFrame, targets: pd.DataFrame, block: int
+) -> pd.DataFrame:
+    """The purchases that campaigns cause among *targets*: user, item, session (-1), event, time, value."""
+    rng = config.rng("lifted", block)
     moved = targets[rng.random(len(targets)) < targets["uplift"]]
-    parts = []
+    parts = [pd.DataFrame({name: np.empty(0, dtype=np.int64) for name in (c.USER, c.ITEM, SESSION, "time")})]
     for place, rows in moved.groupby("place"):
         of = promotions[promotions["place"] == place]
         items, users = of[c.ITEM].to_numpy(), rows[c.USER].to_numpy()

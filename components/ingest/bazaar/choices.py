@@ -44,9 +44,10 @@ class Shelves:
 
 def choose_types(world: World, users: Codes, rng: np.random.Generator) -> Ints:
     """(n,) what each of *users* (n,) looks for, by taste."""
-    shares = type_shares(world.users.types)
+    first, last = (int(users.min()), int(users.max())) if len(users) else (0, 0)
+    shares = type_shares(world.users.types[first : last + 1])
     drawn = rng.random(len(users), dtype=np.float32)
-    chosen = [(shares[users[part]] < drawn[part, None]).sum(axis=1) for part in blocks(len(users))]
+    chosen = [(shares[users[part] - first] < drawn[part, None]).sum(axis=1) for part in blocks(len(users))]
     return np.asarray(np.minimum(np.concatenate(chosen), shares.shape[1] - 1), dtype=np.int32)
 
 

@@ -1,6 +1,7 @@
 """What one bazaar is asked to be."""
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from components.common.config import Config
@@ -17,7 +18,20 @@ class BazaarConfig(Config):
     users: int = Field(2000, ge=20, le=10_000_000, description="how many users")
     items: int = Field(1000, ge=FEWEST_ITEMS, le=10_000_000, description="how many items")
     seed: int = Field(0, ge=0, lt=2**31, description="every random choice follows from it")
+    users_at_once: int = Field(
+        20_000, ge=20, description="whose visits are held in memory; another number, another shop"
+    )
 
-    def rng(self, part: str) -> np.random.Generator:
-        """The random numbers of one *part*: a change in one part leaves those of the others as they are."""
-        return np.random.default_rng([self.seed, self.users, self.items, *part.encode()])
+    def rng(self, part: str, block: int = 0) -> np.random.Generator:
+        """The random numbers of one *part*: a change in one part leaves those of the others as they are.
+
+        Args:
+            part: the name of what is drawn.
+            block: the number of the block of users for whom it is drawn.
+        """
+        return np.random.default_rng([self.seed, self.users, self.items, block, *part.encode()])
+
+    def blocks(self) -> list[npt.NDArray[np.int32]]:
+        """The users (row numbers) in blocks of about equal size."""
+        count = -(-self.users // self.users_at_once)
+        return np.array_split(np.arange(self.users, dtype=np.int32), count)

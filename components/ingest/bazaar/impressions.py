@@ -44,7 +44,7 @@ def make_impressions(
         request, session, user, time, scenario, item, position (from 1), propensity, outcome (None, click, purchase),
         score (the policy's), number (of the ad, -1).
     """
-    rng = config.rng("impressions")
+    rng = config.rng("impressions", sessions.block)
     chosen = np.flatnonzero(rng.random(len(sessions.user)) < LOGGED).astype(np.int32)
     lists = []
     for part in blocks(len(chosen)):
@@ -54,9 +54,9 @@ def make_impressions(
     return rows.sort_values([REQUEST, "scenario", "position"], kind="stable", ignore_index=True)
 
 
-def clicks(config: BazaarConfig, rows: pd.DataFrame) -> pd.DataFrame:
+def clicks(config: BazaarConfig, rows: pd.DataFrame, block: int) -> pd.DataFrame:
     """The events that the *rows* of `make_impressions` led to: user, item, session, event, time, value, number."""
-    rng = config.rng("clicks")
+    rng = config.rng("clicks", block)
     hit = rows[rows["outcome"].notna()]
     took = hit[hit["outcome"] == "purchase"]
     parts = [

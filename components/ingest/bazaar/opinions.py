@@ -17,13 +17,15 @@ STARS, BY_QUALITY, BY_MATCH, CHANCE = 3.5, 0.85, 0.35, 0.6
 SOON, LATE = 2 * DAY, 20 * DAY  # when opinions come after the purchase
 
 
-def opinions(config: BazaarConfig, world: World, bought: pd.DataFrame, titles: npt.NDArray[np.object_]) -> pd.DataFrame:
+def opinions(
+    config: BazaarConfig, world: World, bought: pd.DataFrame, titles: npt.NDArray[np.object_], block: int
+) -> pd.DataFrame:
     """Ratings, reviews and shares of some of the purchases *bought* (user, item, session, time).
 
     Returns:
         user, item, session, event, time, value (stars), text; some lie beyond the shop's last day.
     """
-    rng = config.rng("opinions")
+    rng = config.rng("opinions", block)
     rated = bought[rng.random(len(bought)) < RATED]
     value = stars(world, rated, rng)
     later = rng.integers(SOON, LATE, len(rated)) / SECOND

@@ -23,7 +23,7 @@ def make_searches(config: BazaarConfig, world: World, sessions: Sessions) -> pd.
         session, type, colour, pattern, brand (-1: not named), language, also (a synonym), slip (a typing error: which
         two letters are swapped, -1 none), query.
     """
-    rng = config.rng("searches")
+    rng = config.rng("searches", sessions.block)
     rows = np.flatnonzero(sessions.searched)
     wish = sessions.wish[rows]
     language = world.users.language[sessions.user[rows]]

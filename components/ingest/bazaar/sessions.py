@@ -27,8 +27,9 @@ SESSION, NO_CODE = "session", -1
 
 @dataclass(frozen=True)
 class Sessions:
-    """(n,) arrays, a row per visit; (n, 3) *wish*: colour, pattern, brand the search names, -1 none."""
+    """(n,) arrays, a row per visit of a block; (n, 3) *wish*: colour, pattern, brand the search names, -1 none."""
 
+    block: int
     user: Ints
     start: Longs  # µs from the first moment
     type: Ints
@@ -36,18 +37,18 @@ class Sessions:
     wish: Ints
 
 
-def make_sessions(config: BazaarConfig, world: World) -> Sessions:
-    """Draw every user's visits: when, what for, and whether they begin with a search."""
-    rng = config.rng("sessions")
-    counts = np.maximum(rng.poisson(SESSIONS_EACH * world.users.activity), 1)
-    users = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+def make_sessions(config: BazaarConfig, world: World, block: int) -> Sessions:
+    """Draw the visits of a *block* of users: when, what for, and whether they begin with a search."""
+    rng, members = config.rng("sessions", block), config.blocks()[block]
+    counts = np.maximum(rng.poisson(SESSIONS_EACH * world.users.activity[members]), 1)
+    users = np.repeat(members, counts)
     weights = np.resize(WEEKDAYS, DAYS)
     days = rng.choice(DAYS, len(users), p=weights / weights.sum())
     seconds = np.mod(rng.normal(EVENING, 3.5, len(users)), 24) * 3600
     types = choose_types(world, users, rng)
     searched = rng.random(len(users)) < SEARCHED
     wish = np.where(searched[:, None], _wishes(world, users, types, rng), NO_WISH).astype(np.int32)
-    return Sessions(users, days * DAY + (seconds * SECOND).astype(np.int64), types, searched, wish)
+    return Sessions(block, users, days * DAY + (seconds * SECOND).astype(np.int64), types, searched, wish)
 
 
 def visits(config: BazaarConfig, world: World, shelves: Shelves, sessions: Sessions) -> pd.DataFrame:
@@ -56,7 +57,7 @@ def visits(config: BazaarConfig, world: World, shelves: Shelves, sessions: Sessi
     Returns:
         user, item, session, event, time (µs from the first moment), value.
     """
-    rng = config.rng("visits")
+    rng = config.rng("visits", sessions.block)
     looks = _looks(world, shelves, sessions, rng)
     bought, parts = _decide(world, looks, sessions, rng)
     return pd.concat([*parts, *_goes_with(world, shelves, bought, rng)], ignore_index=True)

@@ -1,6 +1,5 @@
 """Codes become the shop's tables: ids, times in UTC, the columns of the contract."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,68 +7,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from components.common import columns as c
-from components.common.tables import canonical
-from components.ingest.bazaar.campaigns import lifted, make_ads, make_promotions, make_targets, redeem
-from components.ingest.bazaar.catalogue import described
-from components.ingest.bazaar.choices import Shelves
-from components.ingest.bazaar.config import DAY, DAYS, START, BazaarConfig
-from components.ingest.bazaar.impressions import PLACE_OF_AD, REQUEST, clicks, make_impressions
-from components.ingest.bazaar.opinions import opinions
-from components.ingest.bazaar.relations import make_relations
-from components.ingest.bazaar.search import judged, make_searches
-from components.ingest.bazaar.sessions import SESSION, Sessions, event_rows, make_sessions, visits
+from components.ingest.bazaar.config import DAY, DAYS, START
+from components.ingest.bazaar.impressions import PLACE_OF_AD, REQUEST
+from components.ingest.bazaar.sessions import SESSION, Sessions, event_rows
 from components.ingest.bazaar.words import CITIES
-from components.ingest.bazaar.world import LANGUAGES, Items, Users, World, make_world
+from components.ingest.bazaar.world import LANGUAGES, Items, Users
 
 Codes = npt.NDArray[Any]
 PROMOTION, AD = "promotion", "ad"
-
-
-@dataclass(frozen=True)
-class Bazaar:
-    """The shop: its canonical tables, and the truth behind them in codes (row numbers of items and users)."""
-
-    tables: dict[str, pd.DataFrame]
-    world: World
-    promotions: pd.DataFrame
-    targets: pd.DataFrame
-    ads: pd.DataFrame
-    queries: pd.DataFrame
-
-
-def make_bazaar(config: BazaarConfig) -> Bazaar:
-    """Draw a whole shop without its media; the same *config* gives the same tables to the last bit."""
-    world = make_world(config)
-    shelves, sessions = Shelves(world.items), make_sessions(config, world)
-    catalogue = described(world.items)
-    promotions, ads = make_promotions(config, world.items), make_ads(config, world.items)
-    targets = make_targets(config, world, promotions)
-    searches = make_searches(config, world, sessions)
-    shown = make_impressions(config, world, shelves, sessions, ads)
-    parts = [
-        visits(config, world, shelves, sessions),
-        lifted(config, world, promotions, targets),
-        clicks(config, shown),
-    ]
-    events = pd.concat([*parts, _search_events(sessions, searches)], ignore_index=True)
-    events = redeem(events, promotions, targets, len(world.items))
-    bought = events[events[c.EVENT] == "purchase"]
-    events = pd.concat([events, opinions(config, world, bought, catalogue[c.TITLE].to_numpy())], ignore_index=True)
-    queries, judgements = judged(config, world.items, searches)
-    tables = {
-        "items": _items(catalogue, world.items),
-        "events": _events(events, world.items),
-        "users": _users(world.users),
-        "campaigns": _campaigns(promotions, ads),
-        "campaign_users": pd.DataFrame(
-            {c.CAMPAIGN_ID: promotion_ids(targets["place"]), c.USER_ID: user_ids(targets[c.USER])}
-        ),
-        "relations": _relations(make_relations(world.items)),
-        "judgements": judgements.assign(**{c.ITEM_ID: item_ids(judgements[c.ITEM])}),
-        "impressions": _impressions(shown, searches),
-    }
-    checked = {name: canonical(name, frame) for name, frame in tables.items()}
-    return Bazaar(checked, world, promotions, targets, ads, queries)
 
 
 def item_ids(codes: "Codes | pd.Series") -> Codes:
@@ -92,10 +37,12 @@ def ad_ids(codes: "Codes | pd.Series") -> Codes:
     return _ids("ad-{:05}", codes)
 
 
-def _ids(form: str, codes: "Codes | pd.Series") -> Codes:
+def _ids(form: str, codes: "Codes | pd.Series", first: int = 0) -> Codes:
+    """Each code plus *first*, spelt; None for -1."""
     numbers = np.asarray(codes, dtype=np.int64)
-    names = [form.format(number) for number in range(int(numbers.max(initial=-1)) + 1)]
-    return np.array([*names, None], dtype=object)[numbers]
+    distinct, places = np.unique(numbers, return_inverse=True)
+    names = [None if number < 0 else form.format(number + first) for number in distinct.tolist()]
+    return np.array(names, dtype=object)[places]
 
 
 def _moments(microseconds: Codes) -> "pd.Series[pd.Timestamp]":
@@ -106,7 +53,8 @@ def _moments(microseconds: Codes) -> "pd.Series[pd.Timestamp]":
     )
 
 
-def _search_events(sessions: Sessions, searches: pd.DataFrame) -> pd.DataFrame:
+def search_events(sessions: Sessions, searches: pd.DataFrame) -> pd.DataFrame:
+    """The searches as events in codes: user, item (-1), session, event, time, query."""
     rows = searches[SESSION].to_numpy()
     asked = pd.DataFrame(
         {
@@ -120,8 +68,8 @@ def _search_events(sessions: Sessions, searches: pd.DataFrame) -> pd.DataFrame:
     return event_rows("search", asked, 0.0).assign(**{c.QUERY: searches[c.QUERY].to_numpy()})
 
 
-def _events(events: pd.DataFrame, items: Items) -> pd.DataFrame:
-    """The events of the shop's year in the order of time."""
+def event_table(events: pd.DataFrame, items: Items, first: int) -> pd.DataFrame:
+    """The events of the shop's year in the order of time; visits are numbered from *first*."""
     kept = events[events["time"] < DAYS * DAY]
     kept = kept.sort_values(["time", c.USER, c.EVENT, c.ITEM], kind="stable", ignore_index=True)
     item = kept[c.ITEM].to_numpy()
@@ -138,7 +86,7 @@ def _events(events: pd.DataFrame, items: Items) -> pd.DataFrame:
             c.PRICE: np.where(item < 0, 0.0, np.round(paid, 2)),  # the contract wants a price in every row
             c.QUERY: _filled(kept[c.QUERY]),
             c.CAMPAIGN_ID: np.where(pd.isna(campaign), advertised, campaign),
-            c.SESSION_ID: _ids("s{:08}", kept[SESSION]),
+            c.SESSION_ID: _ids("s{:08}", kept[SESSION], first),
             c.TEXT: _filled(kept[c.TEXT]),
         }
     )
@@ -151,13 +99,14 @@ def _filled(cells: "pd.Series[Any]") -> Codes:
     return values
 
 
-def _items(catalogue: pd.DataFrame, items: Items) -> pd.DataFrame:
+def item_table(catalogue: pd.DataFrame, items: Items) -> pd.DataFrame:
+    """The catalogue with prices, availability and the day each item came."""
     table = catalogue.assign(**{c.PRICE: items.price, c.AVAILABLE: items.available})
     table[c.CREATED_AT] = _moments((items.created.astype(np.float64) * DAY).astype(np.int64))
     return table
 
 
-def _users(users: Users) -> pd.DataFrame:
+def user_table(users: Users) -> pd.DataFrame:
     """Profiles as a shop would know them: they hint at the taste and do not say it."""
     return pd.DataFrame(
         {
@@ -169,7 +118,8 @@ def _users(users: Users) -> pd.DataFrame:
     )
 
 
-def _campaigns(promotions: pd.DataFrame, ads: pd.DataFrame) -> pd.DataFrame:
+def campaign_table(promotions: pd.DataFrame, ads: pd.DataFrame) -> pd.DataFrame:
+    """Promotions with their discounts, then ads with their bids."""
     both = pd.concat([promotions, ads], ignore_index=True)
     starts, ends = (both[name].to_numpy(dtype=np.int64) * DAY for name in ("starts", "ends"))
     return pd.DataFrame(
@@ -185,18 +135,19 @@ def _campaigns(promotions: pd.DataFrame, ads: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _relations(relations: pd.DataFrame) -> pd.DataFrame:
+def relation_table(relations: pd.DataFrame) -> pd.DataFrame:
+    """The relations, ids spelt."""
     pairs = {c.ITEM_ID: item_ids(relations[c.ITEM]), c.RELATED_ID: item_ids(relations["related"])}
     return pd.DataFrame(pairs | {c.KIND: relations[c.KIND]})
 
 
-def _impressions(shown: pd.DataFrame, searches: pd.DataFrame) -> pd.DataFrame:
-    """The log: what the contract names, then the policy's score, the query and the ad."""
+def impression_table(shown: pd.DataFrame, searches: pd.DataFrame, first: int) -> pd.DataFrame:
+    """The log, numbered from *first*: what the contract names, then the policy's score, the query and the ad."""
     queries = searches.set_index(SESSION)[c.QUERY].reindex(shown[SESSION])
     asked = _filled(queries.where((shown["scenario"] == "search").to_numpy()))
     return pd.DataFrame(
         {
-            "request_id": _ids("r{:08}", shown[REQUEST]),
+            "request_id": _ids("r{:08}", shown[REQUEST], first),
             c.TIMESTAMP: _moments(shown["time"].to_numpy()),
             c.USER_ID: user_ids(shown[c.USER]),
             "scenario": shown["scenario"],

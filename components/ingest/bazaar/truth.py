@@ -9,7 +9,8 @@ from components.common import columns as c
 from components.common.files import write_json
 from components.ingest.bazaar import impressions
 from components.ingest.bazaar.search import FACETS
-from components.ingest.bazaar.tables import Bazaar, item_ids, promotion_ids, user_ids
+from components.ingest.bazaar.shop import Bazaar
+from components.ingest.bazaar.tables import item_ids, promotion_ids, user_ids
 from components.ingest.bazaar.words import BRAND_WORDS, CATEGORY_NAMES, CATEGORY_OF, COLOURS, PATTERNS, TYPES
 from components.ingest.bazaar.world import LANGUAGES, Codes, Items, Users
 
@@ -20,16 +21,16 @@ PATTERN_NAMES = [word.en for word in PATTERNS]
 BRAND_NAMES = [word.en for word in BRAND_WORDS]
 
 
-def write_truth(bazaar: Bazaar, folder: Path) -> None:
+def write_truth(bazaar: Bazaar, queries: pd.DataFrame, folder: Path) -> None:
     """Write items, users (with tastes), promotions, targets, queries and the click model to *folder*."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, frame in truth_tables(bazaar).items():
+    for name, frame in truth_tables(bazaar, queries).items():
         frame.to_parquet(folder / f"{name}.parquet", index=False)
     write_json(folder / "clicks.json", click_model())
 
 
-def truth_tables(bazaar: Bazaar) -> dict[str, pd.DataFrame]:
-    """The truth by name, with the ids that the shop's tables use."""
+def truth_tables(bazaar: Bazaar, queries: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The truth by name, with the ids that the shop's tables use; *queries* in codes."""
     targets = bazaar.targets
     return {
         "items": _items(bazaar.world.items),
@@ -42,7 +43,7 @@ def truth_tables(bazaar: Bazaar) -> dict[str, pd.DataFrame]:
                 "uplift": targets["uplift"],
             }
         ),
-        "queries": _queries(bazaar.queries),
+        "queries": _queries(queries),
     }
 
 

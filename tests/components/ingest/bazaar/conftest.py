@@ -2,26 +2,19 @@
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
+from bazaar_shop import Shop, make_shop
 
 from components.ingest.bazaar.config import BazaarConfig
 from components.ingest.bazaar.run import write_bazaar
-from components.ingest.bazaar.tables import Bazaar, make_bazaar
-from components.ingest.bazaar.truth import truth_tables
 
 SMALL = BazaarConfig(users=80, items=120, seed=5)
 
 
 @pytest.fixture(scope="session")
-def shop() -> Bazaar:
-    """4,000 users and 500 items: enough to find what was planted."""
-    return make_bazaar(BazaarConfig(users=4000, items=500, seed=3))
-
-
-@pytest.fixture(scope="session")
-def truth(shop: Bazaar) -> dict[str, pd.DataFrame]:
-    return truth_tables(shop)
+def shop() -> Shop:
+    """4,000 users in two blocks and 500 items: enough to find what was planted."""
+    return make_shop(BazaarConfig(users=4000, items=500, seed=3, users_at_once=2500))
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,14 @@
 
 import numpy as np
 import pandas as pd
+from bazaar_shop import Shop
 
 from components.common import columns as c
 from components.ingest.bazaar.campaigns import redeem
 from components.ingest.bazaar.config import DAY
-from components.ingest.bazaar.tables import Bazaar
-
-Truth = dict[str, pd.DataFrame]
 
 
-def effect(shop: Bazaar, campaign: str) -> tuple[float, float, float]:
+def effect(shop: Shop, campaign: str) -> tuple[float, float, float]:
     """Purchases of the promoted items in its span per targeted user less per other user, its variance, redemptions."""
     rows = shop.tables["campaigns"].query("campaign_id == @campaign")
     events = shop.tables["events"].query("event == 'purchase'")
@@ -24,9 +22,9 @@ def effect(shop: Bazaar, campaign: str) -> tuple[float, float, float]:
     return one.mean() - other.mean(), one.var() / len(one) + other.var() / len(other), redeemed
 
 
-def test_the_planted_lift_is_found_by_comparison_and_overstated_by_redemptions(shop: Bazaar, truth: Truth) -> None:
-    found = np.array([effect(shop, campaign) for campaign in truth["promotions"][c.CAMPAIGN_ID]])
-    planted = truth["promotions"]["lift"].to_numpy()
+def test_the_planted_lift_is_found_by_comparison_and_overstated_by_redemptions(shop: Shop) -> None:
+    found = np.array([effect(shop, campaign) for campaign in shop.truth["promotions"][c.CAMPAIGN_ID]])
+    planted = shop.truth["promotions"]["lift"].to_numpy()
     assert len(planted) == 12
     assert (np.abs(found[:, 0] - planted) < 4 * np.sqrt(found[:, 1])).all()
     error = np.sqrt(found[:, 1].sum()) / len(planted)
@@ -35,9 +33,9 @@ def test_the_planted_lift_is_found_by_comparison_and_overstated_by_redemptions(s
     assert found[:, 2].mean() > found[:, 0].mean() + 3 * error
 
 
-def test_targets_are_drawn_without_regard_to_taste(shop: Bazaar) -> None:
+def test_targets_are_drawn_without_regard_to_taste(shop: Shop) -> None:
     users = shop.world.users
-    for place, rows in shop.targets.groupby("place"):
+    for place, rows in shop.bazaar.targets.groupby("place"):
         targeted = np.isin(np.arange(len(users)), rows[c.USER])
         assert 0.27 < targeted.mean() < 0.33, place
         gap = users.types[targeted].mean(axis=0) - users.types[~targeted].mean(axis=0)
@@ -45,7 +43,7 @@ def test_targets_are_drawn_without_regard_to_taste(shop: Bazaar) -> None:
         assert (np.abs(gap) < 5 * error).all()
 
 
-def test_redemptions_name_a_running_campaign_of_the_item_and_user_and_cost_less(shop: Bazaar) -> None:
+def test_redemptions_name_a_running_campaign_of_the_item_and_user_and_cost_less(shop: Shop) -> None:
     events = shop.tables["events"].query("event == 'purchase'").dropna(subset=[c.CAMPAIGN_ID])
     merged = events.merge(shop.tables["campaigns"], on=[c.CAMPAIGN_ID, c.ITEM_ID], how="left")
     merged = merged.merge(shop.tables["campaign_users"].assign(told=True), on=[c.CAMPAIGN_ID, c.USER_ID], how="left")
@@ -68,7 +66,7 @@ def test_who_would_have_bought_anyway_takes_the_discount_too() -> None:
     assert redeemed["discount"].tolist() == [0.2, 0, 0, 0, 0]
 
 
-def test_ads_have_bids_and_spans_and_equally_many_run(shop: Bazaar) -> None:
+def test_ads_have_bids_and_spans_and_equally_many_run(shop: Shop) -> None:
     ads = shop.tables["campaigns"].query("kind == 'ad'")
     assert ads[c.BID].between(0.05, 0.6).all()
     assert ads.groupby(c.STARTS_AT).size().tolist() == [5] * 13

@@ -3,15 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from bazaar_shop import Shop
 
 from components.common import columns as c
 from components.ingest.bazaar.impressions import EXAMINED, SHOWN, policy_propensity
-from components.ingest.bazaar.tables import Bazaar
 
 CANDIDATES = 20
 
 
-def lists_of(shop: Bazaar) -> pd.DataFrame:
+def lists_of(shop: Shop) -> pd.DataFrame:
     return shop.tables["impressions"].query("scenario != 'ads'")
 
 
@@ -34,7 +34,7 @@ def test_the_propensities_of_all_items_at_a_position_sum_to_one() -> None:
         assert chances.sum() == pytest.approx(1)
 
 
-def test_the_policy_shows_what_it_says(shop: Bazaar) -> None:
+def test_the_policy_shows_what_it_says(shop: Shop) -> None:
     rows = lists_of(shop)
     best = rows["propensity"] > 0.5
     shuffled = 0.4 * (1 - 1 / CANDIDATES)
@@ -43,7 +43,7 @@ def test_the_policy_shows_what_it_says(shop: Bazaar) -> None:
     assert inverse.to_numpy() == pytest.approx(CANDIDATES, rel=0.05)
 
 
-def test_lists_are_whole_and_name_each_item_once(shop: Bazaar) -> None:
+def test_lists_are_whole_and_name_each_item_once(shop: Shop) -> None:
     rows = lists_of(shop)
     by_request = rows.groupby("request_id")["position"]
     assert (by_request.max() == SHOWN).mean() > 0.99
@@ -51,7 +51,7 @@ def test_lists_are_whole_and_name_each_item_once(shop: Bazaar) -> None:
     assert not rows.duplicated(["request_id", c.ITEM_ID]).any()
 
 
-def test_clicks_fall_with_the_position_and_propensities_give_back_how_far(shop: Bazaar) -> None:
+def test_clicks_fall_with_the_position_and_propensities_give_back_how_far(shop: Shop) -> None:
     rows = lists_of(shop)
     seen = clicked(rows).groupby(rows["position"]).mean().to_numpy()
     weighted = (clicked(rows) / rows["propensity"]).groupby(rows["position"]).mean().to_numpy()
@@ -61,7 +61,7 @@ def test_clicks_fall_with_the_position_and_propensities_give_back_how_far(shop: 
     assert seen[0] / seen[-1] > 1.3 * EXAMINED[0] / EXAMINED[-1]  # the policy puts the liked first, which adds to it
 
 
-def test_liked_items_are_clicked_more(shop: Bazaar) -> None:
+def test_liked_items_are_clicked_more(shop: Shop) -> None:
     rows = lists_of(shop)
     users, items = (rows[name].str[1:].astype(int).to_numpy() for name in (c.USER_ID, c.ITEM_ID))
     match = shop.world.affinity(users, items)
@@ -69,7 +69,7 @@ def test_liked_items_are_clicked_more(shop: Bazaar) -> None:
     assert clicks[match > np.quantile(match, 0.8)].mean() > 3 * clicks[match < np.quantile(match, 0.2)].mean()
 
 
-def test_an_ad_runs_when_it_is_shown_and_each_running_one_is_as_likely(shop: Bazaar) -> None:
+def test_an_ad_runs_when_it_is_shown_and_each_running_one_is_as_likely(shop: Shop) -> None:
     rows = shop.tables["impressions"].query("scenario == 'ads'")
     ads = shop.tables["campaigns"].set_index(c.CAMPAIGN_ID).loc[rows[c.CAMPAIGN_ID]]
     second = pd.Timedelta(seconds=2)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from bazaar_shop import make_shop
 from pydantic import ValidationError
 
 from components.common import columns as c
@@ -57,7 +58,7 @@ def test_without_media_only_the_items_differ(small_bazaar: Path, tmp_path: Path)
 
 def test_it_passes_ingest_validate_and_prepare_as_any_folder(small_bazaar: Path, tmp_path: Path) -> None:
     report = ingest(str(small_bazaar), None, str(tmp_path / "store"), tmp_path / "tables")
-    assert (report["source"], report["rules"], set(report["tables"])) == ("folder", [], set(CONTRACT))
+    assert (report["source"], report["corrections"], set(report["tables"])) == ("folder", [], set(CONTRACT))
     assert validate(tmp_path / "tables", tmp_path / "checked", tmp_path / "docs")["passed"]
     counts = prepare(tmp_path / "checked", tmp_path / "out", "temporal", "fast", 0)
     assert min(counts["train"], counts["fit"], counts["test"]) > 0
@@ -83,6 +84,15 @@ def test_a_folder_in_use_and_a_shop_too_small_are_refused(small_bazaar: Path) ->
         BazaarConfig.parse({"users": 80, "items": 71}, "options of cuvee bazaar")
     with pytest.raises(ValidationError):
         BazaarConfig(seed=-1)
+
+
+def test_a_shop_in_blocks_is_written_whole(tmp_path: Path) -> None:
+    config = BazaarConfig(users=100, items=72, seed=1, users_at_once=30)
+    counts = write_bazaar(config, tmp_path / "shop", with_media=False)
+    made = make_shop(config)
+    for name, table in made.tables.items():
+        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "shop" / f"{name}.parquet"), table)
+        assert counts[name] == len(table)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -3,15 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from bazaar_shop import Shop
 
 from components.common import columns as c
 from components.ingest.bazaar.config import BazaarConfig
 from components.ingest.bazaar.search import grades, spelt
-from components.ingest.bazaar.tables import Bazaar
 from components.ingest.bazaar.words import COLOURS, TYPES
 from components.ingest.bazaar.world import Items, make_world
 
-Truth = dict[str, pd.DataFrame]
 MUG, GLASS, TENT, RED, STRIPED = 0, 1, 18, 0, 1
 
 
@@ -55,29 +54,29 @@ def test_a_query_for_a_type_is_answered_by_it_and_a_little_by_its_sibling(items:
     assert (grade == 0).sum() == len(items) - np.isin(items.type, [TENT, TENT + 1]).sum()
 
 
-def test_judgements_grade_highest_what_has_all_that_is_asked(shop: Bazaar, truth: Truth) -> None:
-    rows = shop.tables["judgements"].merge(truth["queries"], on=c.QUERY)
-    rows = rows.merge(truth["items"], on=c.ITEM_ID, suffixes=("_asked", "_is"))
+def test_judgements_grade_highest_what_has_all_that_is_asked(shop: Shop) -> None:
+    rows = shop.tables["judgements"].merge(shop.truth["queries"], on=c.QUERY)
+    rows = rows.merge(shop.truth["items"], on=c.ITEM_ID, suffixes=("_asked", "_is"))
     matches = {name: rows[f"{name}_asked"].isna() | (rows[f"{name}_asked"] == rows[f"{name}_is"]) for name in
                ("type", "colour", "pattern", "brand")}  # fmt: skip
     all_of = pd.DataFrame(matches).all(axis=1)
     assert ((rows[c.GRADE] == 3) == all_of).all()
     assert set(rows[c.GRADE]) == {0, 1, 2, 3}
     assert (rows[c.GRADE] == 0).groupby(rows[c.QUERY]).sum().eq(20).all()
-    assert truth["queries"]["language"].value_counts().min() > 50
-    assert truth["queries"]["slip"].any()
-    assert truth["queries"]["synonym"].any()
+    assert shop.truth["queries"]["language"].value_counts().min() > 50
+    assert shop.truth["queries"]["slip"].any()
+    assert shop.truth["queries"]["synonym"].any()
 
 
-def test_judged_queries_are_typed_by_users_in_their_language(shop: Bazaar, truth: Truth) -> None:
+def test_judged_queries_are_typed_by_users_in_their_language(shop: Shop) -> None:
     searches = shop.tables["events"].query("event == 'search'")
-    assert set(truth["queries"][c.QUERY]) <= set(searches[c.QUERY])
+    assert set(shop.truth["queries"][c.QUERY]) <= set(searches[c.QUERY])
     chinese = searches[c.QUERY].str.contains("[\u4e00-\u9fff]")
     language = shop.tables["users"].set_index(c.USER_ID)["language"]
     assert (chinese == (language[searches[c.USER_ID]] == "zh").to_numpy()).all()
 
 
-def test_what_is_clicked_after_a_search_is_what_was_asked_for(shop: Bazaar, truth: Truth) -> None:
+def test_what_is_clicked_after_a_search_is_what_was_asked_for(shop: Shop) -> None:
     events = shop.tables["events"]
     asked = events.query("event == 'search'")[[c.SESSION_ID, c.QUERY]]
     clicks = events[(events[c.EVENT] == "click") & events[c.CAMPAIGN_ID].isna()][[c.SESSION_ID, c.ITEM_ID]]
