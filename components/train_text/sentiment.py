@@ -35,7 +35,7 @@ class SentimentConfig(Config):
     least_reviews: int = Field(default=4, ge=1, description="a term in fewer reviews is left out")
     most_terms: int = Field(default=150_000, ge=1, description="the most frequent are kept")
     most_reviews: int = Field(default=50_000, ge=1, description="rated reviews learned from, drawn if there are more")
-    least_of_each: int = Field(default=100, ge=10, description="clear reviews of either side; fewer teach nothing")
+    least_of_each: int = Field(default=50, ge=10, description="clear reviews of either side; fewer teach nothing")
     least_order: float = Field(default=0.75, ge=0.5, le=1, description="of held-out pairs that must stand in order")
     prior_reviews: float = Field(default=5.0, ge=0, description="of the shop's mean, added to every item's reviews")
 

@@ -15,6 +15,10 @@ def test_chinese_gives_characters_and_words() -> None:
     assert words("蓝牙耳机 USB") == ["蓝", "牙", "耳", "机", "蓝牙", "耳机", "usb"]
 
 
+def test_a_word_of_one_character_is_said_once() -> None:
+    assert words("手机壳") == ["手", "机", "壳", "手机"]
+
+
 def test_a_word_that_only_touches_is_not_there() -> None:
     """A kimono (和服) is not in 产品和服务, products and services."""
     assert "和服" in words("女士和服")

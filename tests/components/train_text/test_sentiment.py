@@ -10,6 +10,10 @@ from components.common import columns as c
 from components.common.files import read_json
 from components.common.moments import DAY
 from components.common.prepared import REVIEW_COLUMNS, Cut, Prepared
+from components.ingest.bazaar.config import BazaarConfig
+from components.ingest.bazaar.run import write_bazaar
+from components.ingest.run import ingest
+from components.prepare.run import prepare
 from components.train_text.sentiment import (
     SentimentConfig,
     fit,
@@ -160,6 +164,25 @@ def test_ratings_without_a_relation_to_texts_teach_nothing(caplog: pytest.LogCap
     with caplog.at_level(logging.WARNING):
         assert learn(reviews, SMALL, 0) is None
     assert "stand in order" in caplog.text
+
+
+def test_the_hidden_quality_of_simulated_items_is_heard_in_two_languages(tmp_path: Path) -> None:
+    """Only three reviews in ten keep their stars; the rest speaks by its English or Chinese words alone."""
+    write_bazaar(BazaarConfig(users=3000, items=150, seed=3), tmp_path / "shop", with_media=False)
+    ingest(str(tmp_path / "shop"), None, str(tmp_path / "store"), tmp_path / "tables")
+    prepare(tmp_path / "tables", tmp_path / "prepared", "temporal", "fast", 0)
+    shop = Prepared.load(tmp_path / "prepared")
+    reviews = rated_reviews(shop, shop.split.test)
+    mute = np.random.default_rng(0).random(len(reviews)) < 0.7
+    learned = learn(reviews.assign(**{c.VALUE: reviews[c.VALUE].mask(mute)}), SentimentConfig(), seed=0)
+    assert learned is not None
+    words_alone = reviews[mute].assign(**{c.VALUE: np.nan})
+    drawn, counts = opinions(learned[0], words_alone, len(shop.items), SentimentConfig())
+    items = pd.read_parquet(tmp_path / "shop" / "truth" / "items.parquet").set_index(c.ITEM_ID)
+    quality = items["quality"].reindex(shop.items[c.ITEM_ID])
+    heard = pd.Series(drawn, index=quality.index)[counts >= 5]
+    assert len(heard) > 100
+    assert heard.corr(quality[heard.index], method="spearman") > 0.8
 
 
 def test_no_reviews_at_all_is_no_matter(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
