@@ -12,6 +12,7 @@ from components.common.prepared import Prepared
 from components.package.run import package
 from serving.engine import Engine
 from serving.release import Facts, verify, write_manifest
+from serving.rules.conditions import item_condition, items_where
 from serving.rules.reading import save
 from serving.rules.schema import STANDARD, Rules
 
@@ -56,10 +57,13 @@ def test_what_reviews_say_is_written_beside_the_items(run: Run) -> None:
     np.save(folder / "opinions.npy", opinions)
     np.save(folder / "reviews.npy", np.arange(n_items, dtype=np.int32))
     (folder / "member.json").write_text('{"kind": "sentiment"}')
-    catalogue = Engine.load(run.pack(1.0)).catalogue.items
-    np.testing.assert_array_equal(catalogue["sentiment"], opinions)
-    assert catalogue["reviews"].tolist() == list(range(n_items))
-    assert catalogue.drop(columns=["sentiment", "reviews"]).equals(run.prepared.items)
+    catalogue = Engine.load(run.pack(1.0)).catalogue
+    np.testing.assert_array_equal(catalogue.items["sentiment"], opinions)
+    assert catalogue.items["reviews"].tolist() == list(range(n_items))
+    assert catalogue.items.drop(columns=["sentiment", "reviews"]).equals(run.prepared.items)
+    praised = items_where(item_condition("sentiment > 0.7 and reviews >= 4"), catalogue)
+    assert np.flatnonzero(praised).tolist() == list(range(4, n_items, 2))
+    assert not items_where(item_condition("sentiment < 0.7"), catalogue).any()
 
 
 def test_smoke_requests_cover_every_scenario_and_name_no_user(run: Run) -> None:
