@@ -21,12 +21,13 @@ def cuvee(*arguments: object) -> subprocess.CompletedProcess[str]:
         (["run", "--data", "x", "--out", "OUT", "--settings", "no.yaml"], 2, "no.yaml"),
         (["tune", "--data", "x", "--out", "OUT", "--trials", "0"], 2, "trials"),
         (["tune-family", "--run", "OUT", "--family", "cf", "--out", "OUT"], 2, "no prepared shop"),
+        (["bazaar", "--users", "3", "--out", "OUT"], 2, "users"),
         (["ask", "recommend", "208", "--url", "http://127.0.0.1:9"], 1, "127.0.0.1:9"),
         (["demo", "--out", "OUT"], 1, "Run `cuvee run` first"),
         (["rollback", "--store", "OUT"], 1, "OUT"),
         (["submit", "--host", "http://127.0.0.1:9"], 1, "127.0.0.1:9"),
     ],
-    ids=["effort", "seed", "relations", "settings", "trials", "family", "ask", "demo", "rollback", "submit"],
+    ids=["effort", "seed", "relations", "settings", "trials", "family", "bazaar", "ask", "demo", "rollback", "submit"],
 )
 def test_errors_are_one_message(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
     given = [str(tmp_path / "OUT") if argument == "OUT" else argument for argument in arguments]
@@ -34,6 +35,14 @@ def test_errors_are_one_message(tmp_path: Path, arguments: list[str], code: int,
     assert done.returncode == code, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_bazaar_is_written_and_counted(tmp_path: Path) -> None:
+    done = cuvee("bazaar", "--users", "20", "--items", "72", "--no-media", "--out", tmp_path / "shop")
+    assert done.returncode == 0, done.stderr
+    counts = dict(line.split() for line in done.stdout.splitlines())
+    assert (counts["users"], counts["items"], counts["media"]) == ("20", "72", "0")
+    assert (tmp_path / "shop" / "truth" / "items.parquet").exists()
 
 
 def test_pseudonyms_depend_on_the_store_and_are_stable(tmp_path: Path) -> None:

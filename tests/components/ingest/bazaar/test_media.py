@@ -13,6 +13,7 @@ from PIL import Image
 from components.common import columns as c
 from components.ingest.bazaar.config import BazaarConfig
 from components.ingest.bazaar.jingles import BASE, MELODIES, NOTE, RATE, SCALE, jingle
+from components.ingest.bazaar.media import media_paths
 from components.ingest.bazaar.photos import SIDE, photo, picture
 from components.ingest.bazaar.words import CATEGORY_NAMES, CATEGORY_OF, COLOURS, TYPES
 from components.ingest.bazaar.world import Items, make_world
@@ -32,8 +33,17 @@ def test_files_are_small_and_there_for_every_item_that_names_one(small_bazaar: P
     assert max(sizes) <= LARGEST
     assert len(list((small_bazaar / "media").rglob("*.*"))) == len(named)
     assert table[[c.IMAGE, c.AUDIO, c.VIDEO]].isna().any().all()  # some items lack each of them
-    bare = pd.read_parquet(small_bazaar / "truth" / "items.parquet").query("photo_only")
-    assert table.set_index(c.ITEM_ID)[c.IMAGE].loc[bare[c.ITEM_ID]].notna().all()
+
+
+def test_every_kind_is_there_for_its_share_and_a_photo_where_nothing_else_is_told() -> None:
+    config = BazaarConfig(users=20, items=3000, seed=1)
+    items = make_world(config).items
+    there = {column: np.array([path is not None for path in paths]) for column, paths in
+             media_paths(config, items).items()}  # fmt: skip
+    shares = [there[column].mean() for column in (c.IMAGE, c.AUDIO, c.VIDEO)]
+    assert shares == pytest.approx([0.96, 0.6, 0.4], abs=0.03)
+    assert items.photo_only.sum() > 30
+    assert there[c.IMAGE][items.photo_only].all()
 
 
 def test_photos_show_the_colour(items: Items) -> None:
