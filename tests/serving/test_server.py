@@ -75,6 +75,25 @@ def test_every_scenario_answers_alike_over_v1_and_v2(url: str, instance: dict[st
     assert first["degraded"] == []
 
 
+@pytest.mark.parametrize(
+    ("more", "relaxed"),
+    [
+        ({"query": "🎧🎧"}, ["unknown_words"]),
+        ({"query": "'; DROP TABLE items; --"}, ["unknown_words"]),
+        ({"query": "無線耳機"}, ["unknown_words"]),
+        ({"query": "gardne"}, []),
+        ({"query": "garden", "filters": {"price": [1e6, 1e7]}}, ["price"]),
+        ({"query": "garden", "filters": {"brand": "nobody's", "category": "no > where"}}, ["brand", "category"]),
+        ({"query": "garden", "k": 200}, []),
+    ],
+)
+def test_no_search_is_an_error_or_an_empty_page(url: str, more: dict[str, Any], relaxed: list[str]) -> None:
+    status, answer = send(url, V1, json.dumps({"instances": [{"scenario": "search", "k": 3} | more]}))
+    assert status == 200
+    assert len(answer["predictions"][0]["items"]) >= 3
+    assert answer["predictions"][0]["relaxed"] == relaxed
+
+
 def test_a_v2_request_gets_its_id_back_or_one_of_its_own(url: str) -> None:
     assert send(url, V2, json.dumps({"id": "42", "inputs": [TENSOR]}))[1]["id"] == "42"
     assert len(send(url, V2, GOOD_V2)[1]["id"]) == 32
