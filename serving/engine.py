@@ -3,7 +3,6 @@
 import copy
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +150,7 @@ class Engine:
         pinned = _not_recalled(self.rulebook.pinned(task, queries.states), candidates, rows)
         if (pinned == PAD).all():
             return pool
-        return replace(pool, beyond=self._pool(queries, rows, np.concatenate([candidates, pinned], axis=1), {}))
+        return pool.reaching(self._pool(queries, rows, pinned, {}))
 
     def score_items(self, queries: Queries, candidates: Ints) -> Pool:
         """Every member's scores of given (n, c) candidates (-1 padding), for judged lists."""

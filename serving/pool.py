@@ -1,6 +1,6 @@
 """Candidates of a batch of queries with every member's scores, and their ranking."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -31,6 +31,16 @@ class Pool:
     traces: Traces | None = None
     states: UserStates | None = None
     beyond: "Pool | None" = None
+
+    def reaching(self, more: "Pool") -> "Pool":
+        """This pool, and beyond its candidates those of *more*, a pool of the same queries and members."""
+        candidates = np.concatenate([self.candidates, more.candidates], axis=1)
+        scores = np.concatenate([self.scores, more.scores], axis=1)
+        context = None
+        if self.context is not None and more.context is not None:
+            context = np.concatenate([self.context, more.context], axis=1)
+        traces = None if self.traces is None else replace(self.traces, candidates=candidates)
+        return replace(self, beyond=Pool(candidates, scores, self.members, {}, context, traces, self.states))
 
     @cached_property
     def valid(self) -> Bools:

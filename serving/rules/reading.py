@@ -9,13 +9,14 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from components.common.config import Config
 from components.common.errors import ConfigError, ReleaseError
 from components.common.files import read_json, write_json
 from serving.rules.schema import Boost, Bury, Diversify, Filter, Pin, Rules
 
 RULES_FILE = "rules.json"
 MAX_BYTES = 256 << 10
-ACTIONS = {"filter": Filter, "pin": Pin, "boost": Boost, "bury": Bury, "diversify": Diversify}
+ACTIONS: dict[str, type[Config]] = {"filter": Filter, "pin": Pin, "boost": Boost, "bury": Bury, "diversify": Diversify}
 
 
 def save(rules: Rules, path: Path) -> None:
@@ -143,5 +144,5 @@ def _told(error: Any) -> str:
     return f"'{name}': {told} (found {found:.100})." if name else f"{told}."
 
 
-def _model(location: Sequence[int | str]) -> Any:
+def _model(location: Sequence[int | str]) -> type[Config]:
     return next((ACTIONS[part] for part in location if isinstance(part, str) and part in ACTIONS), Rules)

@@ -7,7 +7,8 @@ import pytest
 
 from components.common.errors import ConfigError, ReleaseError
 from serving.queries import BUNDLE, DISCOVERY, NEXT_BASKET, SEARCH, SIMILAR
-from serving.rules.reading import MAX_BYTES, load, read, save
+from serving.rules.conditions import ITEM_NAMES, USER_NAMES
+from serving.rules.reading import ACTIONS, MAX_BYTES, load, read, save
 from serving.rules.schema import STANDARD, Boost, Diversify, Filter, Pin, Rules
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "rules.yaml"
@@ -54,6 +55,9 @@ def test_json_is_read_as_well_and_survives_a_release(tmp_path: Path) -> None:
 def test_the_example_of_the_documentation_is_valid() -> None:
     actions = {rule.action for rule in read(EXAMPLE.read_bytes(), EXAMPLE.name).rules}
     assert actions == {"filter", "pin", "boost", "bury", "diversify"}
+    page = (EXAMPLE.parents[1] / "rules.md").read_text()
+    fields = {name for kind in ACTIONS.values() for name in kind.model_fields}
+    assert [name for name in (*ITEM_NAMES, *USER_NAMES, *fields) if name not in page] == []
 
 
 @pytest.mark.parametrize(
