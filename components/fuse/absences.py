@@ -10,7 +10,7 @@ from components.fuse.methods import SINGLE, single
 from components.fuse.options import Options
 from serving.blend import Blend
 
-ABSENT_LISTS = 2_000  # of evenly spread lists a blend without one member learns
+ABSENT_LISTS = 1_000  # of evenly spread lists a blend without one member learns
 
 
 def with_absences(

@@ -1,18 +1,19 @@
 """Attention: a network corrects the head of the linear blend, reading what trees read and the user's history.
 
-Listwise loss over the heads of lists, from the linear score on: the last layer starts at zero. Eight passes too many
-learn the window by heart, so that their number is fixed, and several networks are averaged (serving.attention).
+Listwise loss over the heads of lists, from the linear score on: the last layer starts at zero. Too many passes learn
+the window by heart, so that their number is fixed, and several networks are averaged (serving.attention).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from components.fuse.lists import Lists
-from components.fuse.second_level import DEPTH, FEWEST_LISTS, SecondLevel
+from components.fuse.second_level import DEPTH, FEWEST_LISTS, SecondLevel, Start
 from serving.arrays import Floats
 from serving.attention import SEEN, VIEWS, Attention, Look, Net, inputs, reciprocal
 from serving.blend import Blend
@@ -20,25 +21,25 @@ from serving.trees import UNKNOWN
 
 UNITS, DROPOUT = 16, 0.2
 EPOCHS, BATCH = 16, 64
+MOST_STEPS = 800  # however many lists there are
 LEARNING_RATE, DECAY = 3e-3, 1e-3
 TEMPERATURES = (2.0, 6.0, 12.0)
 FADES = ((-0.15, 0.0), (0.0, 0.0), (-0.3, 0.5))
 FEWEST_SPREAD = 1e-3
 
 
-def attention(lists: Lists, linear: Callable[[Lists], Blend], seeds: int, seed: int) -> Blend:
-    """*linear* fitted on all lists, and networks over it.
+def attention(lists: Lists, start: Start, seeds: int, seed: int) -> Blend:
+    """The linear blend of *start* fitted on all lists, and networks over it.
 
     Args:
         lists: with the context and the traces of the moment.
-        linear: the method to start from.
+        start: the method to start from.
         seeds: networks averaged.
-        seed: of the folds, of where the networks start and of the order of the lists.
+        seed: of where the networks start and of the order of the lists.
     """
-    base = linear(lists)
     if len(lists) < FEWEST_LISTS:
-        return base.model_copy(update={"kind": "attention"})
-    second = SecondLevel.of(lists, linear, DEPTH, seed)
+        return start.linear(lists).model_copy(update={"kind": "attention"})
+    base, second = start.of(lists)
     center, scale = _spread(second.columns, len(lists.members))
     read = inputs(second.columns, len(lists.members), center, scale)
     nets = tuple(_fit(read, second, seed + number) for number in range(seeds))
@@ -73,8 +74,8 @@ def _fit(read: Floats, second: SecondLevel, seed: int) -> Net:
 
 def _batches(n: int, seed: int) -> Iterator[npt.NDArray[np.intp]]:
     random = np.random.default_rng(seed)
-    for _ in range(EPOCHS):
-        yield from np.array_split(random.permutation(n), max(n // BATCH, 1))
+    passes = (rows for _ in range(EPOCHS) for rows in np.array_split(random.permutation(n), max(n // BATCH, 1)))
+    yield from islice(passes, MOST_STEPS)
 
 
 class Network(torch.nn.Module):

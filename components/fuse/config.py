@@ -20,5 +20,5 @@ class FusionConfig(Config):
 
 EFFORTS: Mapping[Effort, FusionConfig] = {
     "fast": FusionConfig(),
-    "full": FusionConfig(users=20_000, folds=5, rows=1_500_000),
+    "full": FusionConfig(users=20_000, folds=5),
 }

@@ -14,6 +14,7 @@ from components.fuse.least_squares import Constraint, Moments, solve
 from components.fuse.lists import USED, Lists, table
 from components.fuse.meta import meta
 from components.fuse.network import network
+from components.fuse.second_level import Start
 from components.fuse.softmax import Listwise, fit_free, fit_simplex
 from components.fuse.stacker import SHAPES, Shape, stacker
 from serving.blend import Blend
@@ -107,11 +108,13 @@ def methods(
     found |= {"softmax_head": softmax_head, "greedy": greedy}
     if moments:
         found |= {"network": partial(network, seed=seed), "meta": partial(meta, seed=seed)}
+        static = Start(found[BASE], seed)
+        gated = static if brief else Start(found["network"], seed)
         found |= {
-            kind: partial(stacker, linear=found[BASE], kind=kind, shape=shape, seeds=seeds, seed=seed)
+            kind: partial(stacker, start=static, kind=kind, shape=shape, seeds=seeds, seed=seed)
             for kind, shape in shapes.items()
         }
-        found["attention"] = partial(attention, linear=found[BASE if brief else "network"], seeds=seeds, seed=seed)
+        found["attention"] = partial(attention, start=gated, seeds=seeds, seed=seed)
     return found if len(members) > 1 else {"voting": found["voting"]}
 
 

@@ -21,6 +21,21 @@ FEWEST_LISTS = 150  # with fewer to learn from, a second level only learns noise
 LOWEST = np.float32(-1e6)  # where a list is shorter than its head
 
 
+class Start:
+    """A linear blend to start from, and what a second level learns from over it; the last lists' answer is kept."""
+
+    def __init__(self, linear: Callable[[Lists], Blend], seed: int) -> None:
+        """*linear*: a method. *seed*: of the folds."""
+        self.linear, self.seed = linear, seed
+        self._last: tuple[Lists, Blend, SecondLevel] | None = None
+
+    def of(self, lists: Lists) -> tuple[Blend, "SecondLevel"]:
+        """The blend fitted on all *lists*, and the second level's lists."""
+        if self._last is None or self._last[0] is not lists:
+            self._last = lists, self.linear(lists), SecondLevel.of(lists, self.linear, DEPTH, self.seed)
+        return self._last[1:]
+
+
 @dataclass(frozen=True)
 class SecondLevel:
     """Of n lists with something relevant in their heads of m candidates, best first.

@@ -9,7 +9,6 @@ KIND = "stacker"  # whose trees are searched
 SPACE: Space = {
     f"shapes.{KIND}.rounds": Choice(options=(50, 100, 200)),
     f"shapes.{KIND}.leaves": Choice(options=(4, 8, 16)),
-    f"shapes.{KIND}.depth": Choice(options=(30, 50, 100)),
     f"shapes.{KIND}.learning_rate": Range(low=0.01, high=0.2, log=True),
     f"shapes.{KIND}.fewest_rows": Range(low=10, high=400, log=True, whole=True),
     f"shapes.{KIND}.l2": Range(low=0.1, high=100.0, log=True),

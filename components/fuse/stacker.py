@@ -1,6 +1,5 @@
 """The stacker: trees learned by LambdaMART correct the head of the linear blend."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ import lightgbm
 import numpy as np
 
 from components.fuse.lists import Lists
-from components.fuse.second_level import DEPTH, FEWEST_LISTS, SecondLevel
+from components.fuse.second_level import DEPTH, FEWEST_LISTS, SecondLevel, Start
 from serving.blend import Blend
 from serving.trees import Tree, Trees, columns_of
 
@@ -19,7 +18,6 @@ class Shape:
 
     rounds: int = 100
     leaves: int = 8
-    depth: int = DEPTH
     learning_rate: float = 0.05
     fewest_rows: int = 50
     l2: float = 10.0
@@ -28,23 +26,22 @@ class Shape:
 SHAPES = {"stacker": Shape(), "stacker_firm": Shape(rounds=40, leaves=4, fewest_rows=200, l2=30.0)}
 
 
-def stacker(lists: Lists, linear: Callable[[Lists], Blend], kind: str, shape: Shape, seeds: int, seed: int) -> Blend:
-    """*linear* fitted on all lists, and trees over it.
+def stacker(lists: Lists, start: Start, kind: str, shape: Shape, seeds: int, seed: int) -> Blend:
+    """The linear blend of *start* fitted on all lists, and trees over it.
 
     Args:
         lists: with the context of the moment.
-        linear: the method to start from.
+        start: the method to start from.
         kind: the method's name.
         shape: of the trees.
         seeds: ensembles averaged.
-        seed: of the folds and of the trees' samples.
+        seed: of the trees' samples.
     """
-    base = linear(lists)
     if len(lists) < FEWEST_LISTS:
-        return base.model_copy(update={"kind": kind})
-    second = SecondLevel.of(lists, linear, shape.depth, seed)
+        return start.linear(lists).model_copy(update={"kind": kind})
+    base, second = start.of(lists)
     trees = [tree for number in range(seeds) for tree in _learn(second, shape, seeds, seed + number)]
-    ensemble = Trees(members=lists.members, depth=shape.depth, trees=tuple(trees))
+    ensemble = Trees(members=lists.members, depth=DEPTH, trees=tuple(trees))
     return base.model_copy(update={"kind": kind, "trees": ensemble})
 
 

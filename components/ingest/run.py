@@ -10,13 +10,14 @@ from components.common.files import write_json
 from components.common.identity import id_key, pseudonymise
 from components.common.prepared import SHOP_FILE
 from components.common.stage import progress
+from components.ingest.bazaar.source import read_bazaar
 from components.ingest.complete_journey import read_complete_journey
 from components.ingest.folder import read_folder
 from components.ingest.shop import Shop
 
 REPORT_FILE = "ingest_report.json"
 Source = Callable[[str, Path | None], Shop]
-SOURCES: dict[str, Source] = {"complete-journey": read_complete_journey}
+SOURCES: dict[str, Source] = {"complete-journey": read_complete_journey, "bazaar": read_bazaar}
 
 
 def ingest(source: str, config: str | None, store: str, out: Path) -> dict[str, Any]:

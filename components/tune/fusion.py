@@ -10,6 +10,7 @@ from components.fuse.heads import softmax_head
 from components.fuse.judging import cross_fit, held_out, judge
 from components.fuse.lists import FitSet, Lists
 from components.fuse.run import FEWEST_USERS, Inputs, fit_engines, fit_sets
+from components.fuse.second_level import Start
 from components.fuse.spaces import KIND, SPACE
 from components.fuse.stacker import stacker
 from components.tune.members import Search, filled, value_at
@@ -38,5 +39,5 @@ def fusion_search(inputs: Inputs, effort: Effort, seed: int) -> Search | None:
 def cross_fitted(sets: Sequence[FitSet], lists: Lists, config: FusionConfig, seed: int) -> Cases:
     """NDCG@10 of every list under one ensemble of trees that was learned without the list's window or fold."""
     folds = held_out(sets, config.folds, seed)
-    method = partial(stacker, linear=softmax_head, kind=KIND, shape=config.shapes[KIND], seeds=1, seed=seed)
+    method = partial(stacker, start=Start(softmax_head, seed), kind=KIND, shape=config.shapes[KIND], seeds=1, seed=seed)
     return judge(sets, folds, cross_fit(sets, folds, lists, {KIND: method}, {}))[KIND]

@@ -9,6 +9,7 @@ from components.common.config import Config
 FEWEST_ITEMS = 72  # two of every type
 DAYS = 364  # 13 windows of four weeks
 START = "2024-01-01T00:00:00Z"  # a Monday
+SETTINGS = {"task": "discovery", "currency": "EUR", "languages": ["en", "zh"], "window_days": 28}  # shop.yaml
 SECOND, DAY = 1_000_000, 86_400_000_000  # µs
 
 

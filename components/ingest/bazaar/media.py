@@ -37,15 +37,13 @@ def media_paths(config: BazaarConfig, items: Items) -> dict[str, npt.NDArray[np.
     return paths
 
 
-def write_media(config: BazaarConfig, items: Items, folder: Path, progress: Callable[[int, int], None] | None) -> int:
+def write_media(config: BazaarConfig, items: Items, folder: Path) -> int:
     """Write every file that `media_paths` names below *folder*; return how many."""
     paths = media_paths(config, items)
     wanted = [(column, item) for column, names in paths.items() for item, name in enumerate(names) if name]
     for column in paths:
         (folder / FOLDER / column).mkdir(parents=True, exist_ok=True)
-    for done, (column, item) in enumerate(wanted, start=1):
+    for column, item in wanted:
         rng = np.random.default_rng([config.seed, item, *column.encode()])
         (folder / paths[column][item]).write_bytes(KINDS[column][2](items, item, rng))
-        if progress:
-            progress(done, len(wanted))
     return len(wanted)

@@ -1,6 +1,6 @@
 """`cuvee bazaar`: write a simulated shop's tables, its media and, apart from them, its truth."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -12,25 +12,20 @@ import yaml
 from components.common.errors import ConfigError
 from components.common.files import write_text
 from components.common.tables import canonical
-from components.ingest.bazaar.config import BazaarConfig
+from components.ingest.bazaar.config import SETTINGS, BazaarConfig
 from components.ingest.bazaar.media import media_paths, write_media
 from components.ingest.bazaar.shop import Bazaar, Block, judgements, make_bazaar, standing_tables, visit_blocks
 from components.ingest.bazaar.truth import FOLDER, write_truth
 from components.ingest.folder import SHOP_YAML
 
-SETTINGS = {"task": "discovery", "currency": "EUR", "languages": ["en", "zh"], "window_days": 28}
 
-
-def write_bazaar(
-    config: BazaarConfig, out: Path, with_media: bool = True, progress: Callable[[int, int], None] | None = None
-) -> dict[str, int]:
+def write_bazaar(config: BazaarConfig, out: Path, with_media: bool = True) -> dict[str, int]:
     """Write the shop of *config* to *out*: a folder that `cuvee run --data` reads.
 
     Args:
         config: how large, and the seed; the same config gives the same bytes.
         out: a folder that is empty or not there.
         with_media: write photos, jingles and clips too; without them the items name none.
-        progress: told how many of how many media files are written.
 
     Returns:
         Rows by table, and under "media" how many files.
@@ -49,7 +44,7 @@ def write_bazaar(
     counts |= _write_tables({"judgements": graded}, out) | _write_logs(first, blocks, out)
     write_text(out / SHOP_YAML, yaml.safe_dump(SETTINGS, sort_keys=False))
     write_truth(bazaar, queries, out / FOLDER)
-    return counts | {"media": write_media(config, bazaar.world.items, out, progress) if with_media else 0}
+    return counts | {"media": write_media(config, bazaar.world.items, out) if with_media else 0}
 
 
 def _write_standing(bazaar: Bazaar, out: Path, with_media: bool) -> dict[str, int]:

@@ -11,7 +11,7 @@ from components.common.ranking import ndcg_at
 from components.fuse.attention import Network, _fit, attention
 from components.fuse.lists import Contexts, FitSet, Lists
 from components.fuse.methods import softmax_free
-from components.fuse.second_level import DEPTH, SecondLevel
+from components.fuse.second_level import DEPTH, SecondLevel, Start
 from serving.attention import Attention, Look, inputs
 from serving.blend import Blend, apply
 from serving.catalogue import Catalogue
@@ -56,7 +56,7 @@ def lists() -> Lists:
 
 
 def test_it_learns_what_the_history_tells_also_when_vectors_come_out_turned(lists: Lists) -> None:
-    linear, found = LINEAR(lists), attention(lists, LINEAR, 1, 0)
+    linear, found = LINEAR(lists), attention(lists, Start(LINEAR, 0), 1, 0)
     fresh = shop(seed=1, turn=7)
     assert ndcg(found, fresh) > 1.15 * ndcg(linear, fresh)
     assert found.weights == linear.weights
@@ -92,11 +92,11 @@ def test_the_same_seed_gives_the_same_network_and_leaves_torch_alone(lists: List
 
 
 def test_too_few_lists_leave_the_linear_blend_alone(lists: Lists) -> None:
-    assert attention(lists.take(np.arange(20)), LINEAR, 3, 0).attention is None
+    assert attention(lists.take(np.arange(20)), Start(LINEAR, 0), 3, 0).attention is None
 
 
 def test_several_seeds_stand_side_by_side(lists: Lists) -> None:
-    found = attention(lists, LINEAR, 2, 0).attention
+    found = attention(lists, Start(LINEAR, 0), 2, 0).attention
     assert found is not None
     assert len(found.nets) == 2
     assert found.nets[0] != found.nets[1]

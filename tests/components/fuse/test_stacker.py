@@ -11,7 +11,7 @@ from components.fuse.fit import fit_task
 from components.fuse.lists import Contexts, FitSet, Lists
 from components.fuse.methods import softmax_free
 from components.fuse.options import Options
-from components.fuse.second_level import DEPTH, SecondLevel
+from components.fuse.second_level import DEPTH, SecondLevel, Start
 from components.fuse.stacker import SHAPES, _learn, _model, columns_used, stacker
 from serving.blend import Blend, apply
 from serving.catalogue import Catalogue
@@ -56,7 +56,7 @@ def lists() -> Lists:
 
 def test_trees_learn_whom_to_believe_where_a_linear_blend_cannot(lists: Lists) -> None:
     fresh = shop(seed=1)
-    linear, stacked = LINEAR(lists), stacker(lists, LINEAR, "stacker", SHAPES["stacker"], 1, 0)
+    linear, stacked = LINEAR(lists), stacker(lists, Start(LINEAR, 0), "stacker", SHAPES["stacker"], 1, 0)
     assert ndcg(stacked, fresh) > 1.1 * ndcg(linear, fresh)
     assert stacked.weights == linear.weights
     assert "history" in list(columns_used(stacked.trees))[:6]  # type: ignore[arg-type]
@@ -75,7 +75,7 @@ def test_the_trees_say_what_lightgbm_says(lists: Lists) -> None:
 
 def test_the_same_seed_gives_the_same_trees_and_another_seed_others(lists: Lists) -> None:
     first, again, other = (
-        stacker(lists, LINEAR, "stacker_firm", SHAPES["stacker_firm"], 1, seed) for seed in (0, 0, 1)
+        stacker(lists, Start(LINEAR, 0), "stacker_firm", SHAPES["stacker_firm"], 1, seed) for seed in (0, 0, 1)
     )
     assert first == again
     assert first != other
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_trees_and_another_seed_others(lists: Lists
 
 def test_too_few_lists_leave_the_linear_blend_alone(lists: Lists) -> None:
     few = lists.take(np.arange(20))
-    assert stacker(few, LINEAR, "stacker", SHAPES["stacker"], 3, 0).trees is None
+    assert stacker(few, Start(LINEAR, 0), "stacker", SHAPES["stacker"], 3, 0).trees is None
 
 
 def test_the_stacker_wins_its_trial_and_is_fitted_again_for_each_absent_member() -> None:

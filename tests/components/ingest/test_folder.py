@@ -62,7 +62,9 @@ def test_another_shop_yaml_may_be_named(small_shop: Path, tmp_path: Path) -> Non
 
 
 def test_a_folder_that_does_not_exist_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"/nowhere' does not exist.*complete-journey or a folder.*Check the path"):
+    with pytest.raises(
+        ConfigError, match=r"/nowhere' does not exist.*complete-journey, bazaar or a folder.*Check the path"
+    ):
         ingest(str(tmp_path / "nowhere"), None, "", tmp_path / "out")
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from components.common import columns as c
 from components.common.errors import ConfigError
+from components.common.files import read_json
 from components.common.prepared import Prepared
 from components.common.tables import CONTRACT, canonical
 from components.ingest.bazaar.config import BazaarConfig
@@ -93,6 +94,14 @@ def test_a_shop_in_blocks_is_written_whole(tmp_path: Path) -> None:
     for name, table in made.tables.items():
         pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "shop" / f"{name}.parquet"), table)
         assert counts[name] == len(table)
+
+
+def test_it_is_a_source_of_ingest_by_name(tmp_path: Path) -> None:
+    report = ingest("bazaar", None, str(tmp_path / "store"), tmp_path / "tables")
+    assert (report["source"], set(report["tables"]), report["tables"]["users"]) == ("bazaar", set(CONTRACT), 2000)
+    (rule,) = report["rules"]
+    assert "say nothing about any real shop" in rule["why"]
+    assert read_json(tmp_path / "tables" / "shop.json")["languages"] == ["en", "zh"]
 
 
 @pytest.mark.parametrize("seed", range(4))
