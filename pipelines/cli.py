@@ -23,7 +23,7 @@ DEFAULT_URL = "http://localhost:8080"
 
 @app.command()
 def run(
-    data: Annotated[str, typer.Option(help="complete-journey, or the folder of a shop's tables.")],
+    data: Annotated[str, typer.Option(help="complete-journey, bazaar, or the folder of a shop's tables.")],
     out: Annotated[Path, typer.Option(help="The folder of this run: report, release, log.")],
     config: Annotated[str, typer.Option(help="A shop.yaml; default: the one beside the tables.")] = "",
     relations: Annotated[str, typer.Option(help="True complements and substitutes, for the report only.")] = "",
@@ -52,7 +52,7 @@ def run(
 
 @app.command()
 def tune(
-    data: Annotated[str, typer.Option(help="complete-journey, or the folder of a shop's tables.")],
+    data: Annotated[str, typer.Option(help="complete-journey, bazaar, or the folder of a shop's tables.")],
     out: Annotated[Path, typer.Option(help="The folder of this search: settings.yaml, report, trials.")],
     config: Annotated[str, typer.Option(help="A shop.yaml; default: the one beside the tables.")] = "",
     protocol: Annotated[str, typer.Option(help="temporal or leave-one-out.")] = "temporal",

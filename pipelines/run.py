@@ -16,6 +16,7 @@ from components.common.files import read_json, write_json
 from components.common.settings import Settings
 from components.common.stage import PROGRESS_FILE
 from components.evaluate.known_relations import read_relations
+from components.ingest.run import SOURCES
 from pipelines.console import Watcher
 from serving.members import kinds
 
@@ -48,7 +49,7 @@ def absolute(values: dict[str, Any], paths: tuple[str, ...]) -> dict[str, Any]:
     found = {name: str(Path(values[name]).resolve()) for name in paths if values[name]}
     if Path(values["encoder"]).is_dir():
         found["encoder"] = str(Path(values["encoder"]).resolve())
-    if values["data"] != "complete-journey":
+    if values["data"] not in SOURCES:
         found["data"] = str(Path(values["data"]).resolve())
     return found
 

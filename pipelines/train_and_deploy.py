@@ -44,7 +44,7 @@ def train_and_deploy(
     """Train, fuse, evaluate and, past the gate, deploy.
 
     Args:
-        data: `complete-journey`, or the folder of a shop's tables.
+        data: `complete-journey`, `bazaar`, or the folder of a shop's tables.
         config: a shop.yaml; empty: the one beside the tables.
         relations: known complements and substitutes, used as truth in the report only.
         protocol: `temporal` or `leave-one-out`.

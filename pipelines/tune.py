@@ -38,7 +38,7 @@ def tune(
     """Tune the members, train them, tune their fusion.
 
     Args:
-        data: `complete-journey`, or the folder of a shop's tables.
+        data: `complete-journey`, `bazaar`, or the folder of a shop's tables.
         config: a shop.yaml; empty: the one beside the tables.
         protocol: `temporal` or `leave-one-out`.
         effort: `fast` or `full`: users to judge by, and how long the members that fusion is tuned with may train.

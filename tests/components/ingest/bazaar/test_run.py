@@ -99,8 +99,8 @@ def test_a_shop_in_blocks_is_written_whole(tmp_path: Path) -> None:
 def test_it_is_a_source_of_ingest_by_name(tmp_path: Path) -> None:
     report = ingest("bazaar", None, str(tmp_path / "store"), tmp_path / "tables")
     assert (report["source"], set(report["tables"]), report["tables"]["users"]) == ("bazaar", set(CONTRACT), 2000)
-    (rule,) = report["rules"]
-    assert "say nothing about any real shop" in rule["why"]
+    (note,) = report["corrections"]
+    assert "say nothing about any real shop" in note["why"]
     assert read_json(tmp_path / "tables" / "shop.json")["languages"] == ["en", "zh"]
 
 

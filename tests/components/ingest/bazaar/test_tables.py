@@ -6,6 +6,7 @@ from bazaar_shop import Shop
 
 from components.common import columns as c
 from components.ingest.bazaar.config import DAYS, START
+from components.ingest.bazaar.sessions import make_sessions
 
 FIRST = pd.Timestamp(START)
 
@@ -23,6 +24,8 @@ def test_users_come_in_blocks_and_every_visit_is_one_user_s(shop: Shop) -> None:
     assert (events.groupby(c.SESSION_ID)[c.USER_ID].nunique() == 1).all()
     assert (shop.tables["impressions"].groupby("request_id")[c.USER_ID].nunique() == 1).all()
     assert set(events[c.USER_ID]) == set(shop.tables["users"][c.USER_ID])
+    one, two = (make_sessions(shop.bazaar.config, shop.world, block).start[:1000] for block in (0, 1))
+    assert not (one == two).any()
 
 
 def test_only_searches_lack_an_item_and_only_they_cost_nothing(shop: Shop) -> None:
