@@ -77,3 +77,14 @@ def test_a_folder_without_items_says_what_it_found(tmp_path: Path) -> None:
 def test_a_named_shop_yaml_must_exist(small_shop: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"missing\.yaml"):
         ingest(str(small_shop), str(tmp_path / "missing.yaml"), "", tmp_path / "out")
+
+
+def test_paths_of_media_are_relative_to_the_tables(shop_copy: Path, tmp_path: Path) -> None:
+    path = shop_copy / "items.parquet"
+    given = ["photos/1.jpg", "https://shop.example/2.jpg", "/media/3.jpg", None]
+    pd.read_parquet(path).head(4).assign(image=given).to_parquet(path)
+    for other in shop_copy.glob("[!i]*.parquet"):
+        other.unlink()
+    ingest(str(shop_copy), None, "", tmp_path / "out")
+    found = pd.read_parquet(tmp_path / "out" / "items.parquet")["image"].tolist()
+    assert found == [str(shop_copy / "photos/1.jpg"), *given[1:]]
