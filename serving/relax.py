@@ -50,7 +50,7 @@ def relax(engine: "Engine", instances: Sequence[Instance], answers: list[Answer]
     for row, answer in enumerate(answers):
         answer["relaxed"] = [UNKNOWN_WORDS] if unknown[row] else []
         if not answer["items"]:
-            pending[row] = _steps(engine, instances[row], unknown[row])
+            pending[row] = _steps(engine, instances[row], unknown[row] == 1)
     while pending:
         tried = {row: step for row, steps in pending.items() if (step := next(steps, None)) is not None}
         pending = {row: pending[row] for row in tried}
@@ -70,19 +70,24 @@ def _asked(tried: dict[int, Step], ask: Ask) -> Iterator[tuple[int, Answer]]:
             yield from zip(rows, ask([tried[row].instance for row in rows], anything), strict=True)
 
 
-def _unknown(engine: "Engine", instance: Instance) -> bool:
-    return instance.scenario == SEARCH and any(
-        member.passes_over(instance.query or "") for member in engine.members.values()
-    )
+def _unknown(engine: "Engine", instance: Instance) -> float:
+    """The share of its words that nobody knows."""
+    if instance.scenario != SEARCH:
+        return 0.0
+    return max((member.passes_over(instance.query or "") for member in engine.members.values()), default=0.0)
 
 
-def _steps(engine: "Engine", instance: Instance, unknown: bool) -> Iterator[Step]:
-    """Easier questions, the nearest first; those whose filters no item passes are left out."""
-    if unknown:
+def _steps(engine: "Engine", instance: Instance, mute: bool) -> Iterator[Step]:
+    """Easier questions, the nearest first; those whose filters no item passes are left out.
+
+    *mute*: no word of the query is known, so that nothing is left of it to be held to.
+    """
+    if mute:
         yield from _easier(engine, instance, True, with_all=True)
+        return
     yield from _easier(engine, instance, False)
     anchor = [ANCHORS[instance.scenario]] if instance.scenario in ANCHORS else []
-    for step in _easier(engine, instance, True, with_all=True) if not unknown else ():
+    for step in _easier(engine, instance, True, with_all=True):
         yield Step(step.instance, True, (*step.given_up, *anchor))
 
 

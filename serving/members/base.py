@@ -38,9 +38,9 @@ class Member(ABC):
         """(n_items, d) in which items that the same users take are alike; None: the member knows no such vectors."""
         return None
 
-    def passes_over(self, _text: str) -> bool:
-        """Does a query hold words that the member knows nothing of; False where it does not go by words."""
-        return False
+    def passes_over(self, _text: str) -> float:
+        """The share of a query's words that the member knows nothing of; 0 where it does not go by words."""
+        return 0.0
 
     @abstractmethod
     def score_all(self, queries: Queries) -> Floats:

@@ -71,17 +71,18 @@ class Vocabulary:
                 found[row] = max(found[row], weight)
         return found
 
-    def is_strange(self, text: str) -> bool:
-        """Does *text* say nothing, or hold a run of letters or characters without any known or guessed term.
+    def strangeness(self, text: str) -> float:
+        """The share of the runs of letters or characters in *text* without any known or guessed term; 1: says nothing.
 
         Short words of letters are not missed beside others: a catalogue need not hold every `of`.
         """
         found = runs(text)
         silent = [run for run in found if not any(word in self.rows for word in words(run))]
         if len(silent) == len(found) and not self.weights(text):
-            return True
+            return 1.0
         missed = [run for run in silent if len(run) >= LEAST_LETTERS or not is_alphabetic(run)]
-        return len(missed) > MOST_GUESSES or any(not self.weights(run) for run in missed)
+        guessed = sum(bool(self.weights(run)) for run in missed[:MOST_GUESSES])
+        return (len(missed) - guessed) / len(found)
 
     def _guess(self, word: str) -> list[tuple[int, float]]:
         """Terms that start with *word*, else its corrections, else terms that share many of its character triples."""
@@ -142,9 +143,9 @@ class Lexical(Member):
         impacts = sparse.csr_matrix((data, indices, indptr), shape=(len(terms), len(catalogue)))
         return cls(Vocabulary(terms, np.diff(indptr).astype(np.int32)), impacts)
 
-    def passes_over(self, _text: str) -> bool:
-        """Is there a word in the query that no item holds, nor anything like it; or no word at all."""
-        return self.vocabulary.is_strange(_text)
+    def passes_over(self, _text: str) -> float:
+        """The share of the query's words that no item holds, nor anything like them."""
+        return self.vocabulary.strangeness(_text)
 
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) BM25; NaN where no term matches, everywhere for a query without a known word."""

@@ -160,9 +160,16 @@ def test_members_that_all_fail_give_no_error(words_only: Engine) -> None:
     assert ask(words_only, brand="Acme") == ([], [])
 
 
+def test_known_words_beside_unknown_ones_are_held_to(words_only: Engine) -> None:
+    """What remains is `phone`: it goes its own way, and nothing else fills the page."""
+    assert ask(words_only, "phone zzzzqqq", brand="Nobody") == (["phone", "case"], ["unknown_words", "brand"])
+    assert ask(words_only, "phone zzzzqqq", category="Garden") == (["phone", "case"], ["unknown_words", "category"])
+
+
 def test_words_are_strange_by_runs() -> None:
     vocabulary = Vocabulary(["phone", "rtx", "蓝", "耳机"])
-    assert not vocabulary.is_strange("phone of rtx3080 蓝牙")
-    assert vocabulary.is_strange("of")
-    assert vocabulary.is_strange("phone 汽车")
-    assert vocabulary.is_strange("phone " + " ".join(f"qq{chr(97 + n)}qq" for n in range(20)))
+    assert vocabulary.strangeness("phone of rtx3080 蓝牙") == 0
+    assert vocabulary.strangeness("of") == 1
+    assert vocabulary.strangeness("🎧") == 1
+    assert vocabulary.strangeness("phone 汽车") == 0.5
+    assert vocabulary.strangeness("phone " + " ".join(f"qq{chr(97 + n)}qq" for n in range(19))) == 0.95
