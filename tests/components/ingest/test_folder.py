@@ -82,7 +82,7 @@ def test_a_named_shop_yaml_must_exist(small_shop: Path, tmp_path: Path) -> None:
 def test_paths_of_media_are_relative_to_the_tables(shop_copy: Path, tmp_path: Path) -> None:
     path = shop_copy / "items.parquet"
     given = ["photos/1.jpg", "https://shop.example/2.jpg", "/media/3.jpg", None]
-    pd.read_parquet(path).head(4).assign(image=given).to_parquet(path)
+    pd.read_parquet(path).head(4).assign(image=pd.Series(given, dtype=object)).to_parquet(path)
     for other in shop_copy.glob("[!i]*.parquet"):
         other.unlink()
     ingest(str(shop_copy), None, "", tmp_path / "out")
