@@ -8,7 +8,7 @@ from typing import Annotated, cast
 import typer
 
 from components.common.config import Effort, Protocol
-from components.common.errors import CuveeError
+from components.common.errors import ConfigError, CuveeError
 
 log = logging.getLogger("cuvee")
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -161,6 +161,20 @@ def serve(
     command = ["-m", "serving.server", "--store", str(store), "--host", host, "--port", str(port), "--as-of", as_of]
     command += ["--rules", str(rules)] if rules else []
     os.execv(sys.executable, [sys.executable, *command])
+
+
+@app.command("mine-rules")
+def mine_rules(
+    run: Annotated[Path, typer.Option(help="The folder of a finished run.")],
+    out: Annotated[Path, typer.Option(help="The YAML file to write.")],
+) -> None:
+    """Write the association rules of a run's baskets, with their confidence, for cuvee serve --rules."""
+    from components.train_rules.run import mine_rules as mine
+
+    prepared = next((run / "pipeline").glob("*/prepare/prepared"), None)
+    if prepared is None:
+        raise ConfigError(f"{run} holds no prepared shop, expected the folder of a finished `cuvee run`.")
+    log.info("wrote %d rules to %s", mine(prepared, out), out)
 
 
 @app.command()

@@ -7,9 +7,11 @@ import pandas as pd
 from scipy import sparse
 
 from components.common import columns as c
+from components.common.files import write_text
 from components.common.prepared import Cut, Prepared
 from components.common.settings import Settings
 from components.common.stage import progress
+from components.train_rules.associations import AssociationsConfig, as_rules, associations
 from components.train_rules.baskets import baskets
 from components.train_rules.complements import ComplementsConfig, complements
 from components.train_rules.given import given
@@ -48,6 +50,14 @@ def train_rules(prepared: Path, embeddings: Path, out: Path, seed: int, settings
             if joined.nnz and told.wants(f"{kind}s"):
                 write(joined, f"{kind}s", {"seed": seed}, out / cut.members / f"{kind}s")
         progress("train_rules", done + 1, len(trainings))
+
+
+def mine_rules(prepared: Path, out: Path) -> int:
+    """Write the surest association rules of the training baskets to *out*, as YAML; how many there are."""
+    shop = Prepared.load(prepared)
+    found = associations(together(shop, shop.split.test), AssociationsConfig())
+    write_text(out, as_rules(found, shop.items[c.ITEM_ID].astype(str).tolist(), shop.items[c.TITLE].tolist()))
+    return len(found)
 
 
 def together(shop: Prepared, cut: Cut) -> sparse.csr_matrix:

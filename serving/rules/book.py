@@ -50,6 +50,7 @@ class Rulebook:
         self.rules, self.likeness = rules, Likeness(catalogue, vectors)
         self._items = len(catalogue)
         self._masks: dict[str, Bools] = {}
+        self._given = {rule.name: catalogue.index(list(rule.given)) for rule in rules.rules}
         for rule in rules.rules:
             if isinstance(rule, Diversify):
                 self.likeness.prepare(rule.over, rule.level)
@@ -72,7 +73,7 @@ class Rulebook:
         for rule in self._of(task):
             if not isinstance(rule, Filter):
                 continue
-            mask, held = self._masks[rule.name], in_force(rule, states)
+            mask, held = self._masks[rule.name], self.in_force(rule, states)
             if rule.met:
                 own = mask[states.items] & held[states.row_of]
                 pairs.append((states.row_of[own], states.items[own]))
@@ -106,8 +107,21 @@ class Rulebook:
         columns = np.flatnonzero(np.logical_or.reduce([mask for _, mask in few])).astype(np.int32)
         wanted = np.zeros((len(states), len(columns)), dtype=bool)
         for rule, mask in few:
-            wanted |= in_force(rule, states)[:, None] & mask[columns]
+            wanted |= self.in_force(rule, states)[:, None] & mask[columns]
         return np.where(wanted, columns, PAD).astype(np.int32)
+
+    def in_force(self, rule: Rule, states: UserStates) -> Bools:
+        """(n,) is the rule in force at each question's own moment, for its user and what it holds."""
+        held = np.ones(len(states), dtype=bool)
+        if rule.starts_at is not None:
+            held &= states.as_of >= _microsecond(rule.starts_at)
+        if rule.ends_at is not None:
+            held &= states.as_of < _microsecond(rule.ends_at)
+        for item in self._given[rule.name]:
+            held &= np.bincount(states.row_of[states.items == item], minlength=len(states)) > 0
+        if rule.when is not None and held.any():
+            held[held] = users_where(user_condition(rule.when), states.take(np.flatnonzero(held)))
+        return held
 
     def _of(self, task: str) -> list[Rule]:
         return [rule for rule in self.rules.rules if rule.is_for(task)]
@@ -121,20 +135,8 @@ def mask_of(rule: ItemRule, catalogue: Catalogue) -> Bools:
     return mask
 
 
-def in_force(rule: Rule, states: UserStates) -> Bools:
-    """(n,) is the rule in force at each question's own moment and for its user."""
-    held = np.ones(len(states), dtype=bool)
-    if rule.starts_at is not None:
-        held &= states.as_of >= _microsecond(rule.starts_at)
-    if rule.ends_at is not None:
-        held &= states.as_of < _microsecond(rule.ends_at)
-    if rule.when is not None and held.any():
-        held[held] = users_where(user_condition(rule.when), states.take(np.flatnonzero(held)))
-    return held
-
-
 def _always(rule: Rule) -> bool:
-    return rule.when is None and rule.starts_at is None and rule.ends_at is None
+    return not (rule.when or rule.given or rule.starts_at or rule.ends_at)
 
 
 def _microsecond(at: datetime) -> int:

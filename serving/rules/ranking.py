@@ -1,7 +1,7 @@
 """The ranking of a pool where rules do more than hide items: boosts, burials, then pins and diversity."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -11,12 +11,13 @@ from serving.context import CONTEXT
 from serving.pool import Pool, Ranking
 from serving.ranking import contributions, in_order, totals
 from serving.rules.arrange import Arranger, Slot
-from serving.rules.book import Rulebook, in_force
-from serving.rules.schema import Boost, Bury, ItemRule
+from serving.rules.book import Rulebook
+from serving.rules.schema import Boost, Bury, Pin
 from serving.states import UserStates
 
 MET = CONTEXT.index("met")
 PREFIX = "rule:"
+R = TypeVar("R", Boost | Bury, Pin)
 
 
 class _Candidates(NamedTuple):
@@ -55,16 +56,17 @@ def rank_by_rules(
         raise ValueError("rules are asked of users at a moment: make the pool with its states")
     held = _Candidates.of(pool, blend, weights)
     valid = held.items != PAD
-    pushes, pins, spreads = book.pushes(task), book.pins(task), book.diversities(task)
-    pushed = _pushed(pushes, held, totals(held.parts, valid), pool.states)
+    pushes = _about(book.pushes(task), held, book, pool.states)
+    pins = _about(book.pins(task), held, book, pool.states)
+    spreads = [(rule, book.in_force(rule, pool.states)) for rule in book.diversities(task)]
+    pushed = _pushed(pushes, held, totals(held.parts, valid))
     silent = np.zeros((*held.items.shape, len(pins) + len(spreads)), dtype=np.float32)
     parts = np.concatenate([held.parts, pushed, silent], axis=2)
     total = totals(parts, valid)
     best = pool.best(total[:, : held.recalled], held.recalled)
     arranger = Arranger(book.likeness, held.items, total, best)
-    slots = [Slot(rule.position, _matched(rule, mask, held, pool.states)) for rule, mask in pins]
-    order, fired = arranger.arrange(slots, [(one, in_force(one, pool.states)) for one in spreads], k)
-    names = [rule.name for rule in (*(rule for rule, _ in (*pushes, *pins)), *spreads)]
+    order, fired = arranger.arrange([Slot(rule.position, matched) for rule, matched in pins], spreads, k)
+    names = [rule.name for rule, _ in (*pushes, *pins, *spreads)]
     before = np.zeros((*order.shape, parts.shape[2] - fired.shape[2]), dtype=bool)
     marks = np.concatenate([before, fired], axis=2)
     return in_order(held.items, total, parts, (*held.names, *(PREFIX + name for name in names)), order, marks)
@@ -76,23 +78,27 @@ def _met(pool: Pool) -> Bools:
     return np.asarray(pool.context[:, :, MET] > 0)
 
 
-def _matched(rule: ItemRule, mask: Bools, held: _Candidates, states: UserStates) -> Bools:
-    """(n, m) candidates that the rule is about, where it is in force."""
-    matched = mask[held.items] & (held.items != PAD) & in_force(rule, states)[:, None]
-    return np.asarray(matched & held.met if rule.met else matched)
+def _about(
+    rules: Sequence[tuple[R, Bools]], held: _Candidates, book: Rulebook, states: UserStates
+) -> list[tuple[R, Bools]]:
+    """The rules that are in force for any question, each with the (n, m) candidates that it is about."""
+    found = []
+    for rule, mask in rules:
+        where = book.in_force(rule, states)
+        if where.any():
+            matched = mask[held.items] & (held.items != PAD) & where[:, None]
+            found.append((rule, matched & held.met if rule.met else matched))
+    return found
 
 
-def _pushed(
-    rules: Sequence[tuple[Boost | Bury, Bools]], held: _Candidates, total: Floats, states: UserStates
-) -> Floats:
+def _pushed(rules: Sequence[tuple[Boost | Bury, Bools]], held: _Candidates, total: Floats) -> Floats:
     """(n, m, R) what boosts and burials add; together at most the distance between the best and the worst candidate."""
     own = total[:, : held.recalled]
     best = own.max(axis=1, initial=-np.inf, keepdims=True)
     worst = np.where(np.isneginf(own), np.inf, own).min(axis=1, initial=np.inf, keepdims=True)
     unit = np.where(best > worst, best - worst, 1.0)
     parts = np.zeros((*held.items.shape, len(rules)), dtype=np.float64)
-    for place, (rule, mask) in enumerate(rules):
-        by = rule.by if isinstance(rule, Boost) else -rule.by
-        parts[..., place] = _matched(rule, mask, held, states) * by
+    for place, (rule, matched) in enumerate(rules):
+        parts[..., place] = matched * (rule.by if isinstance(rule, Boost) else -rule.by)
     asked = np.abs(parts.sum(axis=2, keepdims=True))
     return np.asarray(parts / np.maximum(asked, 1.0) * unit[:, :, None], dtype=np.float32)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from components.common.config import Config
-from serving.instances import MAX_K
+from serving.instances import MAX_K, Id
 from serving.queries import BUNDLE, DISCOVERY, NEXT_BASKET, RECOMMEND, SCENARIOS, SIMILAR
 from serving.rules.conditions import item_condition, user_condition
 
@@ -50,6 +50,9 @@ class _Rule(Config):
     starts_at: Moment | None = Field(None, description="in force from here on, by the server's as_of; UTC")
     ends_at: Moment | None = Field(None, description="in force before this moment")
     when: Annotated[str, AfterValidator(_about_users)] | None = Field(None, description="condition over the user")
+    given: tuple[Id, ...] = Field((), max_length=20, description="in force where the history or basket holds them all")
+    confidence: float | None = Field(None, ge=0, le=1, description="of a mined rule: how often it held; for people")
+    support: int | None = Field(None, ge=1, description="of a mined rule: in how many baskets it held; for people")
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:

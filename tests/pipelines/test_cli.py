@@ -21,13 +21,14 @@ def cuvee(*arguments: object) -> subprocess.CompletedProcess[str]:
         (["run", "--data", "x", "--out", "OUT", "--settings", "no.yaml"], 2, "no.yaml"),
         (["tune", "--data", "x", "--out", "OUT", "--trials", "0"], 2, "trials"),
         (["tune-family", "--run", "OUT", "--family", "cf", "--out", "OUT"], 2, "no prepared shop"),
+        (["mine-rules", "--run", "OUT", "--out", "OUT"], 2, "no prepared shop"),
         (["bazaar", "--users", "3", "--out", "OUT"], 2, "users"),
         (["ask", "recommend", "208", "--url", "http://127.0.0.1:9"], 1, "127.0.0.1:9"),
         (["demo", "--out", "OUT"], 1, "Run `cuvee run` first"),
         (["rollback", "--store", "OUT"], 1, "OUT"),
         (["submit", "--host", "http://127.0.0.1:9"], 1, "127.0.0.1:9"),
     ],
-    ids=["effort", "seed", "relations", "settings", "trials", "family", "bazaar", "ask", "demo", "rollback", "submit"],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
 )
 def test_errors_are_one_message(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
     given = [str(tmp_path / "OUT") if argument == "OUT" else argument for argument in arguments]

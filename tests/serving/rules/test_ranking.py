@@ -170,6 +170,24 @@ class TestBoost:
         assert ids(found)[-2:] in ("70", "07")
 
 
+class TestGiven:
+    """Rules that fire exactly where a basket, an anchor or a history holds what they name."""
+
+    RULE = "action: boost, by: 1, given: [i0, i3], items: 'item_id == \"i7\"', confidence: 0.5, support: 30"
+
+    def test_it_fires_where_all_of_it_is_held(self) -> None:
+        engine = following(self.RULE)
+        for basket, fires in ((["i0", "i3"], True), (["i3", "i1", "i0"], True), (["i0"], False), (["i1", "i2"], False)):
+            found = ask(engine, scenario="bundle", item_ids=basket)
+            assert why(found) == ({"7": pytest.approx(1, abs=0.5)} if fires else {}), basket
+
+    def test_a_history_counts_and_what_nobody_sells_is_never_held(self) -> None:
+        bury = "action: bury, by: 1, items: 'item_id == \"i1\"', given: [{}]"
+        assert ids(ask(following(bury.format("i0")), user_id="u"))[-2:] == "17"
+        assert why(ask(following(bury.format("i0")), user_id="v")) == {}
+        assert why(ask(following(bury.format("gone")), user_id="u")) == {}
+
+
 class TestPin:
     def test_an_item_stands_where_it_is_pinned_with_the_score_it_has(self) -> None:
         found = ask(following("action: pin, position: 2, items: 'item_id == \"i6\"'"))
