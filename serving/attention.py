@@ -17,9 +17,8 @@ from pydantic import Field, model_validator
 from components.common.config import Config
 from serving.arrays import Floats
 from serving.context import CONTEXT
-from serving.evidence import Evidence
 from serving.traces import MARKS, Traces
-from serving.trees import UNKNOWN, columns_of, head_columns, sunk
+from serving.trees import UNKNOWN, columns_of
 
 VIEWS = 3  # temperatures at which a history is looked at
 BY_VIEW = 3  # what each view tells: the mean nearness, the mean age, how much was seen
@@ -73,27 +72,20 @@ class Attention(Config):
     def _ready(self) -> list["_Arrays"]:
         return [_Arrays.of(net) for net in self.nets]
 
-    def parts(self, evidence: Evidence, linear: Floats) -> Floats:
-        """What the networks add to each candidate.
+    def added(self, columns: Floats, traces: Traces | None) -> Floats:
+        """What the networks add to the candidates of the head.
 
         Args:
-            evidence: members in the order of the networks, with the traces of the users.
-            linear: (n, c, K) contributions of the linear blend.
+            columns: (n, m, len(columns_of)) what the trees read.
+            traces: of the users, beside those m candidates; None: nothing is known.
 
         Returns:
-            (n, c) float32; candidates below the head get what keeps them below it.
+            (n, m) float32.
         """
-        total = np.where(evidence.valid, linear.sum(axis=2), np.float32(-np.inf))
-        order = np.argsort(-total, axis=1, kind="stable")[:, : self.depth]
-        read = inputs(head_columns(evidence, total, order), len(self.members), self.center, self.scale)
-        traces = evidence.traces
-        look = Look.of(traces.of_places(order)) if traces is not None else Look.nothing(*order.shape)
-        said = sum((net.say(read, look) for net in self._ready), np.zeros(order.shape)) / len(self._ready)
-        added = said.astype(np.float32)
-        out = sunk(total, order, added)
-        np.put_along_axis(out, order, added, axis=1)
-        out[~evidence.valid] = 0
-        return out
+        read = inputs(columns, len(self.members), self.center, self.scale)
+        look = Look.of(traces) if traces is not None else Look.nothing(*columns.shape[:2])
+        said = sum((net.say(read, look) for net in self._ready), np.zeros(columns.shape[:2])) / len(self._ready)
+        return np.asarray(said, dtype=np.float32)
 
 
 def inputs(columns: Floats, members: int, center: Row, scale: Row) -> Floats:

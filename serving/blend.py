@@ -16,7 +16,7 @@ from serving.attention import Attention
 from serving.calibration import FEATURES, RRF
 from serving.evidence import Evidence
 from serving.gate import Gate
-from serving.trees import Trees
+from serving.trees import Trees, head_columns, sunk
 
 __all__ = ["CONTEXT_PART", "FEATURES", "Blend", "Fusion", "TaskFusion", "Weights", "apply", "popular"]
 
@@ -51,8 +51,8 @@ class Blend(Config):
             raise ValueError(f"trees read {self.trees.members}; the blend has {self.members}")
         if self.attention is not None and self.attention.members != self.members:
             raise ValueError(f"attention reads {self.attention.members}; the blend has {self.members}")
-        if self.trees is not None and self.attention is not None:
-            raise ValueError("a blend's head is corrected by trees or by attention, not by both")
+        if self.trees is not None and self.attention is not None and self.trees.depth != self.attention.depth:
+            raise ValueError(f"trees correct {self.trees.depth} candidates, attention {self.attention.depth}")
         if self.gate is not None and self.gate.size != len(self.members):
             raise ValueError(f"the gate weighs {self.gate.size} members; the blend has {len(self.members)}")
         for absent, blend in self.without.items():
@@ -154,12 +154,10 @@ def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None 
     fitted = blend.for_present(evidence.members)
     parts = np.zeros((*evidence.scores.shape[:2], len(evidence.members) + 1), dtype=np.float32)
     parts[..., :-1] = _weighted(fitted, evidence)
-    if set(fitted.members) <= set(evidence.members):
-        linear = parts[..., :-1].copy()
-        if fitted.trees is not None:
-            parts += _corrected(fitted.trees, evidence, linear)
-        if fitted.attention is not None:
-            parts[..., -1] += _looked(fitted.attention, evidence, linear)
+    second = fitted.trees or fitted.attention
+    if second is not None and set(fitted.members) <= set(evidence.members):
+        order = [*(evidence.members.index(name) for name in fitted.members), -1]
+        parts[..., order] += _corrected(fitted, second.depth, evidence.of(fitted.members), parts[..., order[:-1]])
     if fitted.reach and POPULARITY in evidence.members:
         parts[..., evidence.members.index(POPULARITY)] -= np.float32(fitted.reach) * popular(evidence)
     if weights:
@@ -188,19 +186,25 @@ def _weighted(blend: Blend, evidence: Evidence) -> Floats:
     return total
 
 
-def _corrected(trees: Trees, evidence: Evidence, linear: Floats) -> Floats:
-    """The trees' parts in the order of the evidence; members they do not know get none."""
-    order = [evidence.members.index(name) for name in trees.members]
-    added = trees.parts(evidence.of(trees.members), linear[..., order])
-    parts = np.zeros((*linear.shape[:2], linear.shape[2] + 1), dtype=np.float32)
-    parts[..., order] = added[..., :-1]
-    parts[..., -1] = added[..., -1]
-    return parts
+def _corrected(fitted: Blend, depth: int, evidence: Evidence, linear: Floats) -> Floats:
+    """(n, c, K + 1) what trees and attention add to the head; the others are kept below it, in their order.
 
-
-def _looked(attention: Attention, evidence: Evidence, linear: Floats) -> Floats:
-    order = [evidence.members.index(name) for name in attention.members]
-    return attention.parts(evidence.of(attention.members), linear[..., order])
+    evidence, linear: of the members of the blend, in its order.
+    """
+    total = np.where(evidence.valid, linear.sum(axis=2), np.float32(-np.inf))
+    order = np.argsort(-total, axis=1, kind="stable")[:, :depth]
+    columns = head_columns(evidence, total, order)
+    added = np.zeros((*order.shape, linear.shape[2] + 1), dtype=np.float32)
+    if fitted.trees is not None:
+        added += fitted.trees.added(columns, np.take_along_axis(linear, order[:, :, None], axis=1))
+    if fitted.attention is not None:
+        traces = None if evidence.traces is None else evidence.traces.of_places(order)
+        added[..., -1] += fitted.attention.added(columns, traces)
+    out = np.zeros((*total.shape, added.shape[2]), dtype=np.float32)
+    np.put_along_axis(out, order[:, :, None], added, axis=1)
+    out[..., -1] += sunk(total, order, added.sum(axis=2))
+    out[~evidence.valid] = 0
+    return out
 
 
 def _renormalised(rows: Doubles, wanted: float) -> Doubles:

@@ -72,31 +72,22 @@ class Trees(Config):
         """The ensemble as arrays."""
         return Flat.of(self)
 
-    def parts(self, evidence: Evidence, linear: Floats) -> Floats:
-        """What the trees add to each candidate.
+    def added(self, columns: Floats, head: Floats) -> Floats:
+        """What the trees add to the candidates of the head.
 
         Args:
-            evidence: members in the order of the trees; one the request lacks has no finite score.
-            linear: (n, c, K) contributions of the linear blend, exact in order and sum.
+            columns: (n, m, len(columns_of)) what they read.
+            head: (n, m, K) contributions of the linear blend.
 
         Returns:
-            (n, c, K + 1): by member, and last what the context adds and what keeps the uncorrected below the corrected.
+            (n, m, K + 1): by member, and last the context's.
         """
-        n, c, k = linear.shape
-        total = np.where(evidence.valid, linear.sum(axis=2), np.float32(-np.inf))
-        order = np.argsort(-total, axis=1, kind="stable")[:, : self.depth]
-        columns = head_columns(evidence, total, order)
-        owned = self.flat.attribute(columns.reshape(-1, columns.shape[2])).reshape(n, order.shape[1], k + 2)
-        head = np.take_along_axis(linear, order[:, :, None], axis=1)
+        n, m, k = head.shape
+        owned = self.flat.attribute(columns.reshape(-1, columns.shape[2])).reshape(n, m, k + 2)
         share = np.abs(head) / np.maximum(np.abs(head).sum(axis=2, keepdims=True), np.float32(1e-12))
-        added = np.concatenate([owned[..., :k] + owned[..., k : k + 1] * share, owned[..., k + 1 :]], axis=2)
-        lost = owned[..., k] * (share.sum(axis=2) < 0.5)  # nothing to share it by: the context's
-        added[..., k] += lost
-        out = np.zeros((n, c, k + 1), dtype=np.float32)
-        np.put_along_axis(out, order[:, :, None], added, axis=1)
-        out[..., k] += sunk(total, order, added.sum(axis=2))
-        out[~evidence.valid] = 0
-        return out
+        found = np.concatenate([owned[..., :k] + owned[..., k : k + 1] * share, owned[..., k + 1 :]], axis=2)
+        found[..., k] += owned[..., k] * (share.sum(axis=2) < 0.5)  # nothing to share it by: the context's
+        return np.asarray(found, dtype=np.float32)
 
 
 def columns_of(members: tuple[str, ...]) -> tuple[str, ...]:

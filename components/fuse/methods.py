@@ -14,9 +14,9 @@ from components.fuse.least_squares import Constraint, Moments, solve
 from components.fuse.lists import USED, Lists, table
 from components.fuse.meta import meta
 from components.fuse.network import network
-from components.fuse.second_level import Start
+from components.fuse.second_level import Start, once
 from components.fuse.softmax import Listwise, fit_free, fit_simplex
-from components.fuse.stacker import SHAPES, Shape, stacker
+from components.fuse.stacker import SHAPES, Shape, ensemble, stacker
 from serving.blend import Blend
 from serving.calibration import RRF, TOP, VALUE
 
@@ -107,14 +107,17 @@ def methods(
     found |= {kind: partial(softmax_free, kind=kind) for kind in FREE}
     found |= {"softmax_head": softmax_head, "greedy": greedy}
     if moments:
-        found |= {"network": partial(network, seed=seed), "meta": partial(meta, seed=seed)}
+        found |= {"network": once(partial(network, seed=seed)), "meta": partial(meta, seed=seed)}
         static = Start(found[BASE], seed)
         gated = static if brief else Start(found["network"], seed)
         found |= {
             kind: partial(stacker, start=static, kind=kind, shape=shape, seeds=seeds, seed=seed)
             for kind, shape in shapes.items()
         }
-        found["attention"] = partial(attention, start=gated, seeds=seeds, seed=seed)
+        found["attention"] = once(partial(attention, start=gated, seeds=seeds, seed=seed))
+        if "stacker" in shapes:
+            networks, shape = found["attention"], shapes["stacker"]
+            found["ensemble"] = partial(ensemble, start=gated, shape=shape, networks=networks, seeds=seeds, seed=seed)
     return found if len(members) > 1 else {"voting": found["voting"]}
 
 

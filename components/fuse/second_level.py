@@ -21,6 +21,18 @@ FEWEST_LISTS = 150  # with fewer to learn from, a second level only learns noise
 LOWEST = np.float32(-1e6)  # where a list is shorter than its head
 
 
+def once(method: Callable[[Lists], Blend]) -> Callable[[Lists], Blend]:
+    """*method*, which is not asked again for the lists that it was asked for last."""
+    last: list[tuple[Lists, Blend]] = []
+
+    def remembering(lists: Lists) -> Blend:
+        if not last or last[0][0] is not lists:
+            last[:] = [(lists, method(lists))]
+        return last[0][1]
+
+    return remembering
+
+
 class Start:
     """A linear blend to start from, and what a second level learns from over it; the last lists' answer is kept."""
 

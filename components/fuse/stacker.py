@@ -1,5 +1,6 @@
 """The stacker: trees learned by LambdaMART correct the head of the linear blend."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from components.fuse.lists import Lists
 from components.fuse.second_level import DEPTH, FEWEST_LISTS, SecondLevel, Start
+from serving.attention import Net
 from serving.blend import Blend
 from serving.trees import Tree, Trees, columns_of
 
@@ -43,6 +45,36 @@ def stacker(lists: Lists, start: Start, kind: str, shape: Shape, seeds: int, see
     trees = [tree for number in range(seeds) for tree in _learn(second, shape, seeds, seed + number)]
     ensemble = Trees(members=lists.members, depth=DEPTH, trees=tuple(trees))
     return base.model_copy(update={"kind": kind, "trees": ensemble})
+
+
+def ensemble(
+    lists: Lists, start: Start, shape: Shape, networks: Callable[[Lists], Blend], seeds: int, seed: int
+) -> Blend:
+    """The mean of trees and of networks over the same linear blend: they err in different places.
+
+    Args:
+        lists: with the context and the traces of the moment.
+        start: the method that both start from.
+        shape: of the trees.
+        networks: the method `attention` over *start*.
+        seeds: ensembles of trees averaged.
+        seed: of the trees' samples.
+    """
+    looked = networks(lists).model_copy(update={"kind": "ensemble"})
+    if looked.attention is None:
+        return looked
+    _, second = start.of(lists)
+    trees = [tree for number in range(seeds) for tree in _learn(second, shape, 2 * seeds, seed + number)]
+    update = {
+        "trees": Trees(members=lists.members, depth=DEPTH, trees=tuple(trees)),
+        "attention": looked.attention.model_copy(update={"nets": tuple(map(halved, looked.attention.nets))}),
+    }
+    return looked.model_copy(update=update)
+
+
+def halved(net: Net) -> Net:
+    """A network that says half as much."""
+    return net.model_copy(update={"out": tuple(weight / 2 for weight in net.out)})
 
 
 def _learn(second: SecondLevel, shape: Shape, seeds: int, seed: int) -> list[Tree]:

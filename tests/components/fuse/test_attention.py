@@ -11,7 +11,8 @@ from components.common.ranking import ndcg_at
 from components.fuse.attention import Network, _fit, attention
 from components.fuse.lists import Contexts, FitSet, Lists
 from components.fuse.methods import softmax_free
-from components.fuse.second_level import DEPTH, SecondLevel, Start
+from components.fuse.second_level import DEPTH, SecondLevel, Start, once
+from components.fuse.stacker import SHAPES, ensemble, stacker
 from serving.attention import Attention, Look, inputs
 from serving.blend import Blend, apply
 from serving.catalogue import Catalogue
@@ -100,3 +101,17 @@ def test_several_seeds_stand_side_by_side(lists: Lists) -> None:
     assert found is not None
     assert len(found.nets) == 2
     assert found.nets[0] != found.nets[1]
+
+
+def test_an_ensemble_says_the_mean_of_trees_and_networks(lists: Lists) -> None:
+    start = Start(LINEAR, 0)
+    networks = once(partial(attention, start=start, seeds=1, seed=0))
+    shape = SHAPES["stacker"]
+    found = ensemble(lists, start, shape, networks, 2, 0)
+    trees = stacker(lists, start, "stacker", shape, 2, 0)
+    evidence = shop(seed=2, c=30).evidence(np.arange(40))
+    both, one, two = (apply(blend, evidence).sum(axis=2) for blend in (found, trees, networks(lists)))
+    np.testing.assert_allclose(both, (one + two) / 2, atol=1e-4)
+    assert np.abs(one - two).max() > 0.1
+    assert found.kind == "ensemble"
+    assert ensemble(lists.take(np.arange(20)), start, shape, networks, 2, 0).trees is None
