@@ -135,10 +135,18 @@ _READ = {name: _column(name) for name in ITEM_NAMES}
 def _values(name: str, column: "pd.Series[Any]") -> list[Any]:
     """Plain Python values; None for what is unknown."""
     if name == c.ATTRIBUTES:
-        return [json.loads(text) if isinstance(text, str) and text else {} for text in column]
+        return [_object(text) for text in column]
     if name == c.CREATED_AT:
         return [None if pd.isna(at) else at.to_pydatetime() for at in pd.to_datetime(column, utc=True)]
     return [None if pd.isna(value) else value for value in column.astype(object)]
+
+
+def _object(text: object) -> Any:
+    """What a JSON text says; nothing, where it is none."""
+    try:
+        return json.loads(text) if isinstance(text, str) else {}
+    except ValueError:
+        return {}
 
 
 def _compiled(text: str, context: Context, types: dict[str, Any]) -> _Rule:

@@ -46,20 +46,18 @@ def read(text: bytes, source: str) -> Rules:
     Raises:
         ConfigError: names the line, the rule and the field, what was found and what was expected.
     """
-    node = _node(text, source)
+    node, values = _document(text, source)
     try:
-        return Rules.model_validate(yaml.safe_load(text))
+        return Rules.model_validate(values)
     except ValidationError as error:
         problems = error.errors(include_url=False)
         first = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
         line = _line(node, first["loc"])
         raise ConfigError(f"{source}, line {line}: {_rule(node, first['loc'])}{_told(first)}") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{source}: cannot be read as YAML: {error}") from error
 
 
-def _node(text: bytes, source: str) -> yaml.Node:
-    """The document as nodes that know their lines; no aliases, no name said twice.
+def _document(text: bytes, source: str) -> tuple[yaml.Node, Any]:
+    """The document as nodes that know their lines, and as plain values; no aliases, no name said twice.
 
     Raises:
         ConfigError: not YAML, or not one document of names and values.
@@ -73,15 +71,16 @@ def _node(text: bytes, source: str) -> yaml.Node:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         for key in _repeated(node):
             raise _at(source, key.start_mark, f"'{key.value}' is said twice")
+        values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         told = " ".join(str(getattr(error, "problem", None) or error).split())
         raise (_at(source, mark, told) if mark else ConfigError(f"{source}: {told}")) from error
-    except (RecursionError, UnicodeError) as error:
+    except (RecursionError, ValueError) as error:
         raise ConfigError(f"{source}: cannot be read as YAML: {error}") from error
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError(f"{source}, line 1: expected 'rules:' and a list of rules.")
-    return node
+    return node, values
 
 
 def _at(source: str, mark: Any, told: str) -> ConfigError:

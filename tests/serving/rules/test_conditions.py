@@ -19,7 +19,7 @@ def catalogue() -> Catalogue:
                 "item_id": ["a", "b", "c"], "title": ["Tea", "Jam", "Tea"], "category": ["food > tea", "food", ""],
                 "brand": ["Ox", "ox", ""], "price": [1.0, 5.0, np.nan], "available": [True, False, True],
                 "created_at": pd.to_datetime(["2024-01-01", "NaT", "2024-03-01"], utc=True),
-                "attributes": ['{"size": "S", "kg": 2}', "{}", '{"size": "L"}'],
+                "attributes": ['{"size": "S", "kg": 2}', "no JSON", '{"size": "L"}'],
             }
         )
     )  # fmt: skip

@@ -1,9 +1,12 @@
 """Rules from files: what they may say, and where what is wrong stands."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components.common.errors import ConfigError, ReleaseError
 from serving.queries import BUNDLE, DISCOVERY, NEXT_BASKET, SEARCH, SIMILAR
@@ -96,6 +99,24 @@ def test_what_is_wrong_is_named_with_its_line(old: str, new: str, expected: str)
 @pytest.mark.parametrize("text", ["", "[]", "just words", "rules: 5", "\x00", "- " * 5000, "{" * 5000, "rules: [[]]"])
 def test_what_is_no_set_of_rules_is_refused(text: str) -> None:
     assert told(text).startswith("rules.yaml")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["!!python/object/apply:os.system [x]", "{[1]: 2}", "!x y", "2024-13-45", "!!int x", "0x", "!!binary x", "<<: 3"],
+)
+def test_no_value_of_yaml_stops_the_reader(value: str) -> None:
+    assert told(f"rules:\n  - name: {value}\n").startswith("rules.yaml")
+
+
+@given(st.data())
+def test_any_damage_is_refused_or_read(data: st.DataObject) -> None:
+    """Bytes cut out of a good file and others put in: a set of rules, or one message."""
+    start = data.draw(st.integers(0, len(GOOD)))
+    end = data.draw(st.integers(start, min(start + 40, len(GOOD))))
+    damaged = GOOD[:start] + data.draw(st.binary(max_size=6)) + GOOD[end:]
+    with suppress(ConfigError):
+        assert isinstance(read(damaged, "rules.yaml"), Rules)
 
 
 def test_a_file_of_rules_is_small() -> None:
