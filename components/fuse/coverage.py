@@ -18,7 +18,18 @@ from serving.blend import Blend, apply, popular
 BROAD = 1 / 3  # of the catalogue: a shop whose best member alone shows as much lives from its breadth
 SPARE = {True: 0.08, False: 0.05}  # share of the best NDCG that may be given; in a broad shop, in others
 WIDE = {True: 1.0, False: 0.8}  # of the items that the best member alone shows: as many are enough
-REACHES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)  # how far the popular may be held back, the first: not at all
+REACHES = (
+    0.0,
+    0.5,
+    1.0,
+    1.5,
+    2.0,
+    2.5,
+    3.0,
+    3.5,
+    4.0,
+    5.0,
+)  # how far the popular may be held back, the first: not at all
 Option = tuple[str, float]  # a method and its reach
 
 
@@ -56,24 +67,21 @@ def trades(
 
 
 def widest(found: Mapping[Option, Trade], member: str, n_items: int) -> Option:
-    """The best method and reach, unless it shows far fewer items than the best member alone and others do not.
+    """The best method and reach, unless they show far fewer items than the best member alone and others do not.
 
-    Those others must be nearly as good as the best, and of them the best is taken; then its reach is stretched as far
-    as that costs nothing.
+    Those others must be nearly as good as the best, and of them the best is taken.
 
     Args:
         found: by method and reach. They hold the best member alone, too.
         member: its name.
         n_items: of the catalogue.
     """
-    plain = REACHES[0]
-    broad = found[member, plain].covers >= BROAD * n_items > 0
-    best = max((option for option in found if option[1] == plain), key=lambda option: found[option].worth)
-    enough, spared = WIDE[broad] * found[member, plain].covers, (1 - SPARE[broad]) * found[best].worth
+    alone = found[member, REACHES[0]].covers
+    broad = alone >= BROAD * n_items > 0
+    best = max(found, key=lambda option: found[option].worth)
+    enough, spared = WIDE[broad] * alone, (1 - SPARE[broad]) * found[best].worth
     wide = [option for option, trade in found.items() if trade.covers >= enough and trade.worth >= spared]
-    chosen = best if found[best].covers >= enough else max(wide, key=lambda option: found[option].worth, default=best)
-    free = [reach for reach in REACHES if reach >= chosen[1] and found[chosen[0], reach].worth >= found[chosen].worth]
-    return chosen[0], max(free)
+    return best if found[best].covers >= enough else max(wide, key=lambda option: found[option].worth, default=best)
 
 
 def reaching(blend: Blend, reach: float) -> Blend:

@@ -90,8 +90,7 @@ def test_elsewhere_less_is_given_for_less() -> None:
     assert widest(options(network=(0.0400, 0), knn=(0.03, 0)), "knn", 0)[0] == "network"
 
 
-def test_reach_goes_as_far_as_it_costs_nothing() -> None:
+def test_the_popular_is_held_back_where_that_is_better_and_no_further() -> None:
     found = options(network=(0.04, 900), knn=(0.03, 1000))
-    assert widest(found, "knn", 20_000) == ("network", REACHES[-1])
-    dear = found | {("network", reach): Trade(0.0399, 950) for reach in REACHES[2:]}
-    assert widest(dear, "knn", 20_000) == ("network", REACHES[1])
+    assert widest(found, "knn", 20_000) == ("network", REACHES[0])
+    assert widest(found | {("network", 1.0): Trade(0.0401, 950)}, "knn", 20_000) == ("network", 1.0)
