@@ -59,7 +59,7 @@ def test_the_nearest_entry_is_what_the_last_input_tells() -> None:
 
 def test_a_warm_view_averages_and_a_cold_one_picks() -> None:
     mean, sharp = (added(attention(net(COLUMNS + 2 + 3 * view)), evidence([[2, 5]])) for view in (0, 1))
-    share = np.e / (np.e + 1)
+    share = 1 / (1 + np.exp(-1))
     np.testing.assert_allclose(mean[0, 2], np.tanh(share), atol=1e-6)
     np.testing.assert_allclose(sharp[0, 2], np.tanh(1.0), atol=1e-6)
 
