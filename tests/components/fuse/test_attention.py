@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from taught_lists import worth
 
-from components.common.ranking import ndcg_at
-from components.fuse.attention import Network, _fit, attention
+from components.fuse.attention import BATCH, EPOCHS, MOST_STEPS, Network, _batches, _fit, attention
 from components.fuse.lists import Contexts, FitSet, Lists
 from components.fuse.methods import softmax_free
 from components.fuse.second_level import DEPTH, SecondLevel, Start, once
 from components.fuse.stacker import SHAPES, ensemble, stacker
 from serving.attention import Attention, Look, inputs
-from serving.blend import Blend, apply
+from serving.blend import apply
 from serving.catalogue import Catalogue
 from serving.context import ContextReader
 from serving.states import UserStates
@@ -45,12 +45,6 @@ def shop(n: int = 500, c: int = 30, seed: int = 0, turn: int = 0) -> FitSet:
     return FitSet(NAMES, scores, np.ones((n, c), bool), labels, np.full(n, 3), np.arange(n), contexts)
 
 
-def ndcg(blend: Blend, fit: FitSet) -> float:
-    total = apply(blend, fit.evidence(np.arange(len(fit)))).sum(axis=2)
-    labels = np.take_along_axis(fit.labels, np.argsort(-total, axis=1, kind="stable"), axis=1)
-    return float(np.nanmean(ndcg_at(labels, fit.n_relevant, 10)))
-
-
 @pytest.fixture(scope="module")
 def lists() -> Lists:
     return Lists.of([shop()], 10**6, 0)
@@ -59,7 +53,7 @@ def lists() -> Lists:
 def test_it_learns_what_the_history_tells_also_when_vectors_come_out_turned(lists: Lists) -> None:
     linear, found = LINEAR(lists), attention(lists, Start(LINEAR, 0), 1, 0)
     fresh = shop(seed=1, turn=7)
-    assert ndcg(found, fresh) > 1.15 * ndcg(linear, fresh)
+    assert worth(found, fresh) > 1.15 * worth(linear, fresh)
     assert found.weights == linear.weights
 
 
@@ -115,3 +109,10 @@ def test_an_ensemble_says_the_mean_of_trees_and_networks(lists: Lists) -> None:
     assert np.abs(one - two).max() > 0.1
     assert found.kind == "ensemble"
     assert ensemble(lists.take(np.arange(20)), start, shape, networks, 2, 0).trees is None
+
+
+def test_steps_end_however_many_lists_there_are() -> None:
+    few, many = (list(_batches(n, 0)) for n in (2 * BATCH, 100 * BATCH))
+    assert len(few) == 2 * EPOCHS
+    assert len(many) == MOST_STEPS
+    assert sorted(np.concatenate(few[:2]).tolist()) == list(range(2 * BATCH))

@@ -5,15 +5,14 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from taught_lists import worth
 
-from components.common.ranking import ndcg_at
 from components.fuse.fit import fit_task
 from components.fuse.lists import Contexts, FitSet, Lists
 from components.fuse.methods import softmax_free
 from components.fuse.options import Options
 from components.fuse.second_level import DEPTH, SecondLevel, Start
 from components.fuse.stacker import SHAPES, _learn, _model, columns_used, stacker
-from serving.blend import Blend, apply
 from serving.catalogue import Catalogue
 from serving.context import ContextReader
 from serving.states import UserStates
@@ -43,12 +42,6 @@ def shop(n: int = 500, c: int = 30, seed: int = 0) -> FitSet:
     return FitSet(NAMES, scores, np.ones((n, c), bool), labels, np.full(n, 3), np.arange(n), contexts)
 
 
-def ndcg(blend: Blend, fit: FitSet) -> float:
-    total = apply(blend, fit.evidence(np.arange(len(fit)))).sum(axis=2)
-    labels = np.take_along_axis(fit.labels, np.argsort(-total, axis=1, kind="stable"), axis=1)
-    return float(np.nanmean(ndcg_at(labels, fit.n_relevant, 10)))
-
-
 @pytest.fixture(scope="module")
 def lists() -> Lists:
     return Lists.of([shop()], 10**6, 0)
@@ -57,7 +50,7 @@ def lists() -> Lists:
 def test_trees_learn_whom_to_believe_where_a_linear_blend_cannot(lists: Lists) -> None:
     fresh = shop(seed=1)
     linear, stacked = LINEAR(lists), stacker(lists, Start(LINEAR, 0), "stacker", SHAPES["stacker"], 1, 0)
-    assert ndcg(stacked, fresh) > 1.1 * ndcg(linear, fresh)
+    assert worth(stacked, fresh) > 1.1 * worth(linear, fresh)
     assert stacked.weights == linear.weights
     assert "history" in list(columns_used(stacked.trees))[:6]  # type: ignore[arg-type]
 
@@ -96,7 +89,7 @@ def test_the_stacker_wins_its_trial_and_is_fitted_again_for_each_absent_member()
     assert set(served.without) == set(NAMES)
     assert served.without["text"].members == ("als", "tfidf")
     fresh = shop(seed=5).of(("als", "tfidf"))
-    assert ndcg(served, fresh) > 0.95 * ndcg(softmax_free(Lists.of([fresh], 10**6, 0), "softmax_free"), fresh)
+    assert worth(served, fresh) > 0.95 * worth(softmax_free(Lists.of([fresh], 10**6, 0), "softmax_free"), fresh)
 
 
 def test_without_context_nothing_that_reads_it_competes() -> None:
