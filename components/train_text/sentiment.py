@@ -172,7 +172,7 @@ def learn(reviews: pd.DataFrame, config: SentimentConfig, seed: int) -> tuple[Se
 def _say(why: str) -> None:
     message = f"sentiment: {why}. The items get no sentiment."
     log.warning(message)
-    tell(stage="train_text", kind="note", message=message)
+    tell(stage="train_text", kind="note", text=message)
 
 
 def train_sentiment(shop: Prepared, cut: Cut, out: Path, config: SentimentConfig, seed: int) -> None:

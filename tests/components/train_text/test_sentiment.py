@@ -10,6 +10,7 @@ from components.common import columns as c
 from components.common.files import read_json
 from components.common.moments import DAY
 from components.common.prepared import REVIEW_COLUMNS, Cut, Prepared
+from components.common.stage import PROGRESS_FILE
 from components.ingest.bazaar.config import BazaarConfig
 from components.ingest.bazaar.run import write_bazaar
 from components.ingest.run import ingest
@@ -23,6 +24,7 @@ from components.train_text.sentiment import (
     rated_reviews,
     train_sentiment,
 )
+from pipelines.console import Watcher
 from serving.catalogue import Catalogue
 from serving.members.base import load_members
 from serving.queries import RECOMMEND, Queries
@@ -148,13 +150,22 @@ def test_training_again_is_bit_identical(tmp_path: Path) -> None:
     assert one == two
 
 
-def test_too_few_ratings_give_no_member_and_a_word_about_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_too_few_ratings_give_no_member_and_a_word_about_it(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(PROGRESS_FILE, str(tmp_path / "progress"))
     shop = reviewed_shop(rated=False)
     with caplog.at_level(logging.WARNING):
         train_sentiment(shop, shop.split.test, tmp_path / "sentiment", SMALL, seed=0)
     assert not (tmp_path / "sentiment").exists()
     assert "found 132 reviews, 0 rated 4 or more" in caplog.text
     assert "The items get no sentiment." in caplog.text
+    console = Watcher(tmp_path / "progress")
+    console._read((tmp_path / "progress").read_text().splitlines())
+    assert "no sentiment" in capsys.readouterr().out
 
 
 def test_ratings_without_a_relation_to_texts_teach_nothing(caplog: pytest.LogCaptureFixture) -> None:
