@@ -11,14 +11,24 @@ from pydantic import Field, ValidationError, model_validator
 from components.common.config import Config
 from components.common.errors import ReleaseError
 from components.common.files import read_json, write_json
-from serving.arrays import Floats
+from serving.arrays import Floats, Longs
 from serving.attention import Attention
 from serving.calibration import FEATURES, RRF
 from serving.evidence import Evidence
 from serving.gate import Gate
 from serving.trees import Trees, head_columns, sunk
 
-__all__ = ["CONTEXT_PART", "FEATURES", "Blend", "Fusion", "TaskFusion", "Weights", "apply", "popular"]
+__all__ = [
+    "CONTEXT_PART",
+    "FEATURES",
+    "Blend",
+    "Fusion",
+    "TaskFusion",
+    "Weights",
+    "apply",
+    "corrections",
+    "popular",
+]
 
 Weights = tuple[tuple[float, ...], ...]
 Doubles = npt.NDArray[np.float64]
@@ -192,19 +202,26 @@ def _corrected(fitted: Blend, depth: int, evidence: Evidence, linear: Floats) ->
     evidence, linear: of the members of the blend, in its order.
     """
     total = np.where(evidence.valid, linear.sum(axis=2), np.float32(-np.inf))
-    order = np.argsort(-total, axis=1, kind="stable")[:, :depth]
-    columns = head_columns(evidence, total, order)
+    order, columns, looked = corrections(fitted, depth, evidence, total)
     added = np.zeros((*order.shape, linear.shape[2] + 1), dtype=np.float32)
     if fitted.trees is not None:
         added += fitted.trees.added(columns, np.take_along_axis(linear, order[:, :, None], axis=1))
-    if fitted.attention is not None:
-        traces = None if evidence.traces is None else evidence.traces.of_places(order)
-        added[..., -1] += fitted.attention.added(columns, traces)
+    added[..., -1] += looked
     out = np.zeros((*total.shape, added.shape[2]), dtype=np.float32)
     np.put_along_axis(out, order[:, :, None], added, axis=1)
     out[..., -1] += sunk(total, order, added.sum(axis=2))
     out[~evidence.valid] = 0
     return out
+
+
+def corrections(fitted: Blend, depth: int, evidence: Evidence, total: Floats) -> tuple[Longs, Floats, Floats]:
+    """(n, m) places of the head by the linear *total* (n, c), what trees read of it, and (n, m) what attention adds."""
+    order = np.argsort(-total, axis=1, kind="stable")[:, :depth]
+    columns = head_columns(evidence, total, order)
+    if fitted.attention is None:
+        return order, columns, np.zeros(order.shape, dtype=np.float32)
+    traces = None if evidence.traces is None else evidence.traces.of_places(order)
+    return order, columns, fitted.attention.added(columns, traces)
 
 
 def _renormalised(rows: Doubles, wanted: float) -> Doubles:

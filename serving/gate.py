@@ -59,11 +59,21 @@ class Gate(Config):
         Returns:
             (n, c, K, F) float32, members in the order of the blend.
         """
+        on = self.on(context)
+        n, c, units = on.shape
+        return (on.reshape(n * c, units) @ self.table).reshape(n, c, self.size, len(FEATURES))
+
+    def on(self, context: Floats) -> Floats:
+        """(n, c, H) how far each unit is on in the (n, c, len(CONTEXT)) *context*."""
+        slopes, bias, _ = self._arrays
         n, c, width = context.shape
-        slopes, bias, out = self._arrays
-        level = context.reshape(n * c, width) @ slopes + bias
-        on = np.tanh(level) if self.activation == "tanh" else (level >= 0).astype(np.float32)
-        return (on @ out).reshape(n, c, self.size, len(FEATURES))
+        level = (context.reshape(n * c, width) @ slopes + bias).reshape(n, c, len(bias))
+        return np.tanh(level) if self.activation == "tanh" else (level >= 0).astype(np.float32)
+
+    @property
+    def table(self) -> Floats:
+        """(H, K x F) what each unit adds, read-only."""
+        return self._arrays[2]
 
     @cached_property
     def _arrays(self) -> tuple[Floats, Floats, Floats]:

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from scipy import sparse
 
 from components.common.config import Config
-from serving.arrays import Floats
+from serving.arrays import Floats, Longs
 from serving.calibration import MISSING, TOP, VALUE
 from serving.context import CONTEXT
 from serving.evidence import Evidence
@@ -88,6 +88,10 @@ class Trees(Config):
         found = np.concatenate([owned[..., :k] + owned[..., k : k + 1] * share, owned[..., k + 1 :]], axis=2)
         found[..., k] += owned[..., k] * (share.sum(axis=2) < 0.5)  # nothing to share it by: the context's
         return np.asarray(found, dtype=np.float32)
+
+    def summed(self, columns: Floats) -> Floats:
+        """(n, m) what the trees add in all to the candidates with these *columns* (n, m, len(columns_of))."""
+        return self.flat.sum(columns.reshape(-1, columns.shape[2])).reshape(columns.shape[:2])
 
 
 def columns_of(members: tuple[str, ...]) -> tuple[str, ...]:
@@ -172,11 +176,24 @@ class Flat:
         parts = [self._attribute(columns[start : start + ROWS]) for start in range(0, len(columns), ROWS)]
         return np.concatenate(parts) if parts else np.zeros((0, self.owned.shape[1]), dtype=np.float32)
 
-    def _attribute(self, columns: Floats) -> Floats:
+    def sum(self, columns: Floats) -> Floats:
+        """(m,) what the trees add in all to each of m rows."""
+        if not self.trees:
+            return np.zeros(len(columns), dtype=np.float32)
+        values = self.owned.sum(axis=1)
+        pieces = (columns[start : start + ROWS] for start in range(0, len(columns), ROWS))
+        parts = [values[self._leaves(piece)].sum(axis=1) for piece in pieces]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+    def _leaves(self, columns: Floats) -> Longs:
+        """(m, T) rows of `owned` that each row reaches."""
         failed = columns[:, self.feature] > self.threshold
         masks = np.where(failed, self.mask, np.uint16(0xFFFF)).reshape(len(columns), self.trees, -1)
         left = np.bitwise_and.reduce(masks, axis=2)
-        leaf = _FIRST[left].astype(np.int64) + np.arange(self.trees) * (masks.shape[2] + 1)
+        return np.asarray(_FIRST[left].astype(np.int64) + np.arange(self.trees) * (masks.shape[2] + 1))
+
+    def _attribute(self, columns: Floats) -> Floats:
+        leaf = self._leaves(columns)
         ones = np.ones(leaf.size, dtype=np.float32)
         ends = np.arange(len(columns) + 1) * self.trees
         reached = sparse.csr_matrix((ones, leaf.ravel(), ends), shape=(len(columns), len(self.owned)))

@@ -13,7 +13,8 @@ from components.fuse.choice import mean
 from components.fuse.judging import Doubles, K, depth_of, ndcg_in_order
 from components.fuse.lists import FitSet
 from serving.arrays import PAD, Floats, Ints, top_k
-from serving.blend import Blend, apply, popular
+from serving.blend import Blend, popular
+from serving.totals import totals
 
 BROAD = 1 / 3  # of the catalogue: a shop whose best member alone shows as much lives from its breadth
 SPARE = {True: 0.08, False: 0.05}  # share of the best NDCG that may be given; in a broad shop, in others
@@ -55,7 +56,7 @@ def trades(
             for rows, evidence in fit.chunks(np.flatnonzero(fold == held_out)):
                 part, back = fit.take(rows), popular(evidence)
                 for name, blend in table.items():
-                    total = apply(blend, evidence).sum(axis=2)
+                    total = totals(blend, evidence)
                     for reach in REACHES:
                         order = _order(part, total - np.float32(reach) * back)
                         worth.setdefault((name, reach), []).append(ndcg_in_order(part, order))

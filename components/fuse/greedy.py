@@ -13,7 +13,7 @@ Doubles = npt.NDArray[np.float64]
 OFFERED = (VALUE, RRF)  # of every member
 STEPS = 25
 CUT = 10
-MOST_ROWS = 600_000  # candidates it looks at; past them, lists spread evenly over all
+MOST_ROWS = 300_000  # candidates it looks at; past them, lists spread evenly over all
 EVEN = 9  # decimals: gains that differ by less are equal, and the earlier member is taken
 
 

@@ -9,7 +9,8 @@ from components.common.ranking import ndcg_at
 from components.fuse.lists import FitSet, Lists
 from components.fuse.methods import Method
 from serving.arrays import PAD, Ints, top_k
-from serving.blend import Blend, apply
+from serving.blend import Blend
+from serving.totals import totals
 
 Doubles = npt.NDArray[np.float64]
 K = 10
@@ -71,7 +72,7 @@ def judge(
         for number_of_fold, table in enumerate(blends):
             for rows, evidence in fit.chunks(np.flatnonzero(fold == number_of_fold)):
                 for name, blend in table.items():
-                    found[name][number][rows] = ndcg_of(fit.take(rows), apply(blend, evidence).sum(axis=2))
+                    found[name][number][rows] = ndcg_of(fit.take(rows), totals(blend, evidence))
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 

@@ -11,6 +11,7 @@ from components.common.config import Effort
 from components.common.files import write_json
 from components.common.prepared import Cut, Prepared
 from components.common.settings import Settings
+from components.fuse.bundles import basket_sets, bundle_options
 from components.fuse.config import EFFORTS, FusionConfig
 from components.fuse.fit import fit_task
 from components.fuse.lists import FitSet
@@ -66,12 +67,14 @@ def fuse(
     inputs = Inputs(prepared, embeddings, features, tuple(members))
     shop = Prepared.load(prepared)
     serving = _engine(inputs, shop, shop.split.test, with_encoder=True)
-    tasks, reports = _recommend(inputs, shop, serving, config, seed)
+    engines = fit_engines(inputs, shop)
+    tasks, reports = _recommend(inputs, shop, serving, engines, config, seed)
     if _members(serving, SEARCH):
         tasks[SEARCH], reports[SEARCH] = _search(prepared / JUDGEMENTS_FILE, serving, out, seed)
-    for scenario in (SIMILAR, BUNDLE):
-        if _members(serving, scenario):
-            tasks[scenario], reports[scenario] = _prior(serving, scenario)
+    if _members(serving, BUNDLE):
+        tasks[BUNDLE], reports[BUNDLE] = _bundle(shop, serving, engines, config, seed)
+    if _members(serving, SIMILAR):
+        tasks[SIMILAR], reports[SIMILAR] = _prior(serving, SIMILAR)
     Fusion(tasks=tasks).save(out / FUSION_FILE)
     write_json(
         out / REPORT_FILE, {"effort": effort, "tasks": reports, "seconds": round(time.perf_counter() - started, 3)}
@@ -79,11 +82,10 @@ def fuse(
 
 
 def _recommend(
-    inputs: Inputs, shop: Prepared, serving: Engine, config: FusionConfig, seed: int
+    inputs: Inputs, shop: Prepared, serving: Engine, engines: dict[str, Engine], config: FusionConfig, seed: int
 ) -> tuple[dict[str, TaskFusion], dict[str, Any]]:
     tasks, reports = {}, {}
     wanted = (DISCOVERY, NEXT_BASKET) if shop.split.repeats else (DISCOVERY,)
-    engines = fit_engines(inputs, shop)
     for task in wanted:
         sets = fit_sets(inputs, shop, engines, task, config, seed)
         if sum(len(fit) for fit in sets) < FEWEST_USERS:
@@ -122,6 +124,15 @@ def _with_newest_members(sets: list[FitSet]) -> list[FitSet]:
     """The sets that know every member of the newest one, restricted to those: an older shop may have had too little."""
     newest = sets[-1].members if sets else ()
     return [fit.of(newest) for fit in sets if set(newest) <= set(fit.members)]
+
+
+def _bundle(
+    shop: Prepared, serving: Engine, engines: dict[str, Engine], config: FusionConfig, seed: int
+) -> tuple[TaskFusion, dict[str, Any]]:
+    sets = _with_newest_members(basket_sets(engines, shop, seed))
+    if not sets:
+        return _prior(serving, BUNDLE)
+    return fit_task(sets, {}, bundle_options(sets[0].members, config.folds, seed))
 
 
 def _search(path: Path, serving: Engine, out: Path, seed: int) -> tuple[TaskFusion, dict[str, Any]]:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from components.fuse.lists import Lists
 from serving.arrays import Floats
 from serving.attention import Look
-from serving.blend import Blend, apply
+from serving.blend import Blend
+from serving.totals import totals
 from serving.trees import head_columns
 
 FOLDS = 3
@@ -75,7 +76,7 @@ class SecondLevel:
         for number in range(FOLDS):
             rows = np.flatnonzero(fold == number)
             blend, evidence = linear(lists.take(fold != number)), lists.take(rows).evidence()
-            total = np.where(evidence.valid, apply(blend, evidence).sum(axis=2), np.float32(-np.inf))
+            total = np.where(evidence.valid, totals(blend, evidence), np.float32(-np.inf))
             order[rows] = np.argsort(-total, axis=1, kind="stable")[:, :depth]
             start[rows] = np.take_along_axis(total, order[rows], axis=1)
             columns.append(head_columns(evidence, total, order[rows]))
