@@ -10,7 +10,7 @@ import numpy.typing as npt
 from components.fuse.absences import pair_of, with_absences
 from components.fuse.choice import PLENTY, choose, mean
 from components.fuse.coverage import SPARE, catalogue_size, reaching, trades, widest
-from components.fuse.judging import count, cross_fit, held_out, judge
+from components.fuse.judging import cross_fit, held_out, judge, judge_alone
 from components.fuse.lists import FitSet, Lists
 from components.fuse.methods import SINGLE, Method, single
 from components.fuse.options import Options
@@ -41,7 +41,7 @@ def fit_task(
     members = sets[0].members
     lists = Lists.of(sets, options.max_rows, options.seed)
     folds = held_out(sets, options.folds, options.seed)
-    alone = judge(sets, folds, [{f"{SINGLE}{name}": single(name, members) for name in members}] * count(folds))
+    alone = {f"{SINGLE}{name}": values for name, values in judge_alone(sets).items()}
     ranked = sorted(members, key=lambda name: -mean(alone[f"{SINGLE}{name}"]))
     pair = pair_of(ranked, families)
     known: dict[str, Method] = options.methods(members, pair, 1, lists.moments) if len(lists) else {}

@@ -12,6 +12,7 @@ from serving.calibration import RRF, VALUE
 Doubles = npt.NDArray[np.float64]
 OFFERED = (VALUE, RRF)  # of every member
 STEPS = 25
+PATIENCE = 6  # steps without gain after which it ends
 CUT = 10
 MOST_ROWS = 300_000  # candidates it looks at; past them, lists spread evenly over all
 EVEN = 9  # decimals: gains that differ by less are equal, and the earlier member is taken
@@ -32,6 +33,8 @@ def greedy(lists: Lists, steps: int = STEPS) -> Blend:
         counts[pick] += 1
         if found[pick] > reached:
             reached, best = found[pick], counts.copy()
+        if counts.sum() - best.sum() >= PATIENCE:
+            break
     weights = (best / best.sum()).reshape(len(some.members), len(OFFERED))
     return Blend(kind="greedy", members=lists.members, weights=table(weights, OFFERED))
 

@@ -76,6 +76,13 @@ def judge(
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
+def judge_alone(sets: Sequence[FitSet]) -> dict[str, Doubles]:
+    """By member: NDCG@10 of every list of all sets in order, ranked by that member's raw scores alone."""
+    members = sets[0].members
+    every = {name: [ndcg_of(fit, fit.scores[:, :, place]) for fit in sets] for place, name in enumerate(members)}
+    return {name: np.concatenate(parts) for name, parts in every.items()}
+
+
 def ndcg_of(fit: FitSet, scores: npt.NDArray[np.float32]) -> Doubles:
     """(n,) NDCG@10 of lists in the order of *scores* (n, c); the ideal order knows every grade, shown or not."""
     return ndcg_in_order(fit, top_k(np.where(fit.valid, scores, np.float32(-np.inf)), depth_of(fit)))
