@@ -16,6 +16,7 @@ from serving.blend import Blend, Fusion
 from serving.catalogue import Catalogue
 from serving.context import ContextReader
 from serving.encoder import TextEncoder
+from serving.glossary import Glossary
 from serving.instances import Instance
 from serving.members.base import Member, load_members
 from serving.pool import Pool, Ranking, union
@@ -55,6 +56,7 @@ class Engine:
         self.catalogue, self.shop, self.members, self.fusion = catalogue, shop, dict(members), fusion
         self.encoder = encoder
         self.context = ContextReader(catalogue, shop.ordinal_time, vectors_of(self.members))
+        self.glossary = glossary_of(self.members)
         self.rulebook = Rulebook(rules, catalogue, self.context.vectors)
         self.degraded: tuple[str, ...] = ()  # what every answer has to do without
         self.manifest: Manifest | None = None
@@ -103,9 +105,14 @@ class Engine:
         return other
 
     def queries(self, scenario: str, states: UserStates, texts: tuple[str, ...] | None = None) -> Queries:
-        """Make a batch of queries; texts are encoded once, here."""
-        vectors = self.encoder.encode_queries(list(texts)) if texts is not None and self.encoder else None
-        return Queries(scenario, states, texts, vectors)
+        """Make a batch of queries; texts are put into the catalogue's words and encoded once, here."""
+        if texts is None:
+            return Queries(scenario, states)
+        asked, meant = texts, texts
+        if self.glossary is not None:
+            asked, meant = tuple(map(self.glossary.asked, texts)), tuple(map(self.glossary.meant, texts))
+        vectors = self.encoder.encode_queries(meant) if self.encoder else None
+        return Queries(scenario, states, asked, vectors)
 
     def full_scores(self, queries: Queries, task: str, allowed: Bools | None = None) -> dict[str, Floats]:
         """By member: (n, n_items) scores; -inf for items that must not be shown.
@@ -203,6 +210,11 @@ def vectors_of(members: Mapping[str, Member]) -> Floats | None:
 
 def first_shown(rows: Mapping[str, Floats], k: int) -> Ints:
     """(n, k) the first catalogue rows that are not hidden, -1 after the last."""
+def glossary_of(members: Mapping[str, Member]) -> Glossary | None:
+    """The first glossary that a member has."""
+    return next((member.glossary for member in members.values() if member.glossary is not None), None)
+
+
     hidden = np.isneginf(next(iter(rows.values())))
     return top_k(np.where(hidden, -np.inf, 0).astype(np.float32), k)
 

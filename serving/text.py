@@ -43,6 +43,11 @@ def is_chinese(run: str) -> bool:
     return _IS_HAN.match(run) is not None
 
 
+def has_chinese(text: str) -> bool:
+    """Does *text* hold a Chinese character anywhere."""
+    return _IS_HAN.search(text) is not None
+
+
 def is_alphabetic(word: str) -> bool:
     """Is *word* of a script that is spelt: not Chinese, kana or Hangul, where each character has a meaning."""
     return not (_IS_HAN.match(word) or _IS_KANA.match(word))

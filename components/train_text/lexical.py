@@ -8,9 +8,11 @@ from pydantic import Field
 from scipy import sparse
 
 from components.common import columns as c
+from components.common.cedict import senses
 from components.common.config import Config
 from components.common.files import write_json
 from components.train_text.counts import Counts, count_terms
+from serving.glossary import GLOSSARY_FILE, choose
 from serving.members.base import MEMBER_FILE
 from serving.members.lexical import VOCABULARY_FILE
 
@@ -54,7 +56,7 @@ def _damped(counts: Counts, config: LexicalConfig) -> sparse.csr_matrix:
 
 
 def train_lexical(items: pd.DataFrame, out: Path, config: LexicalConfig | None = None) -> None:
-    """Index *items* (columns title, brand, category, description) into the member folder *out*."""
+    """Index *items* (columns title, brand, category, description) into the member folder *out*, with the glossary."""
     config = config or LexicalConfig()
     terms, counts = count_terms({field: items[field].tolist() for field in config.boosts})
     index = impacts(counts, config)
@@ -63,4 +65,6 @@ def train_lexical(items: pd.DataFrame, out: Path, config: LexicalConfig | None =
     np.save(out / "indices.npy", index.indices.astype(np.int32))
     np.save(out / "indptr.npy", index.indptr.astype(np.int64))
     write_json(out / VOCABULARY_FILE, terms)
+    held = dict(zip(terms, np.diff(index.indptr).tolist(), strict=True))
+    write_json(out / GLOSSARY_FILE, choose(senses(), held))
     write_json(out / MEMBER_FILE, {"kind": "lexical", **config.model_dump(mode="json")})

@@ -1,5 +1,6 @@
 """The train_text stage: every text member for every training of the run."""
 
+import shutil
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,10 +104,19 @@ def _steps(
     """By member: writes its folder."""
     return {
         "attributes": lambda out: train_attributes(shop, cut, out, numbers.attributes, seed, ones),
-        "lexical": lambda out: train_lexical(shop.items, out),
+        "lexical": lambda out: _index(shop, cut, out),
         "profile": lambda out: train_profile(shop, cut, out, numbers.profile),
         "sentiment": lambda out: train_sentiment(shop, cut, out, numbers.sentiment, seed),
         "text": lambda out: train_text_member(shop, vectors, cut, out, seed, numbers.text),
         "tfidf": lambda out: train_tfidf(shop, cut, out, seed, numbers.tfidf),
         "word2vec": lambda out: train_word2vec(shop, cut, out, numbers.word2vec, seed),
     }
+
+
+def _index(shop: Prepared, cut: Cut, out: Path) -> None:
+    """Index the catalogue, which is the same for every training: once, the others get a copy."""
+    first = shop.split.trainings[0].members
+    if cut.members == first:
+        train_lexical(shop.items, out)
+    else:
+        shutil.copytree(out.parents[1] / first / out.name, out, dirs_exist_ok=True)

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from components.common.files import read_json
 from serving.arrays import Floats, Ints, gather
 from serving.catalogue import Catalogue
+from serving.glossary import Glossary
 from serving.queries import Queries
 
 MEMBER_FILE = "member.json"
@@ -36,6 +37,11 @@ class Member(ABC):
     @property
     def item_vectors(self) -> Floats | None:
         """(n_items, d) in which items that the same users take are alike; None: the member knows no such vectors."""
+        return None
+
+    @property
+    def glossary(self) -> Glossary | None:
+        """What Chinese words are called in the catalogue's English; None: the member does not know."""
         return None
 
     def passes_over(self, _text: str) -> float:

@@ -12,6 +12,7 @@ from scipy import sparse
 from components.common.files import read_json
 from serving.arrays import Floats, Ints
 from serving.catalogue import Catalogue
+from serving.glossary import GLOSSARY_FILE, Glossary
 from serving.members.base import Family, Member
 from serving.queries import SEARCH, Queries
 from serving.spelling import Spelling
@@ -129,23 +130,34 @@ class Lexical(Member):
     family: ClassVar[Family] = "text"
     scenarios: ClassVar[frozenset[str]] = frozenset({SEARCH})
 
-    def __init__(self, vocabulary: Vocabulary, impacts: sparse.csr_matrix) -> None:
+    def __init__(self, vocabulary: Vocabulary, impacts: sparse.csr_matrix, glossary: Glossary | None = None) -> None:
         self.vocabulary = vocabulary
         self.impacts = impacts  # (terms, n_items), all stored values above 0
+        self._glossary = glossary
 
     @classmethod
     def load(cls, folder: Path, catalogue: Catalogue) -> "Lexical":
-        """Read vocabulary.json and the impacts (data.npy, indices.npy, indptr.npy)."""
+        """Read vocabulary.json, the impacts (data.npy, indices.npy, indptr.npy) and, if it is there, glossary.json."""
         terms = read_json(folder / VOCABULARY_FILE)
         data, indices, indptr = (
             np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("data", "indices", "indptr")
         )
         impacts = sparse.csr_matrix((data, indices, indptr), shape=(len(terms), len(catalogue)))
-        return cls(Vocabulary(terms, np.diff(indptr).astype(np.int32)), impacts)
+        told = folder / GLOSSARY_FILE
+        glossary = Glossary(told) if told.exists() else None
+        return cls(Vocabulary(terms, np.diff(indptr).astype(np.int32)), impacts, glossary)
+
+    @property
+    def glossary(self) -> Glossary | None:
+        """What Chinese words are called in the catalogue's English."""
+        return self._glossary
 
     def passes_over(self, _text: str) -> float:
-        """The share of the query's words that no item holds, nor anything like them."""
-        return self.vocabulary.strangeness(_text)
+        """The share of the query's words, as typed or in English, that no item holds, nor anything like them."""
+        strange = self.vocabulary.strangeness(_text)
+        if not strange or self._glossary is None:
+            return strange
+        return min(strange, self.vocabulary.strangeness(self._glossary.meant(_text)))
 
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) BM25; NaN where no term matches, everywhere for a query without a known word."""
