@@ -55,9 +55,10 @@ class Engine:
     ) -> None:
         self.catalogue, self.shop, self.members, self.fusion = catalogue, shop, dict(members), fusion
         self.encoder = encoder
-        self.context = ContextReader(catalogue, shop.ordinal_time, vectors_of(self.members))
         self.glossary = glossary_of(self.members)
-        self.rulebook = Rulebook(rules, catalogue, self.context.vectors)
+        self.context = ContextReader(catalogue, shop.ordinal_time, vectors_of(self.members))
+        self._rivals = rivals(self.members)
+        self.rulebook = Rulebook(rules, catalogue, self.context.vectors, self._rivals)
         self.degraded: tuple[str, ...] = ()  # what every answer has to do without
         self.manifest: Manifest | None = None
         self.digest, self.as_of = "", 0
@@ -208,13 +209,13 @@ def vectors_of(members: Mapping[str, Member]) -> Floats | None:
     return next((vectors for vectors in found if vectors is not None), None)
 
 
-def first_shown(rows: Mapping[str, Floats], k: int) -> Ints:
-    """(n, k) the first catalogue rows that are not hidden, -1 after the last."""
 def glossary_of(members: Mapping[str, Member]) -> Glossary | None:
     """The first glossary that a member has."""
     return next((member.glossary for member in members.values() if member.glossary is not None), None)
 
 
+def first_shown(rows: Mapping[str, Floats], k: int) -> Ints:
+    """(n, k) the first catalogue rows that are not hidden, -1 after the last."""
     hidden = np.isneginf(next(iter(rows.values())))
     return top_k(np.where(hidden, -np.inf, 0).astype(np.float32), k)
 
