@@ -154,12 +154,16 @@ def serve(
     rules: Annotated[
         Path | None, typer.Option(help="Rules to follow over the release's own, read again when they change.")
     ] = None,
+    shop: Annotated[
+        Path | None, typer.Option(help="The shop's own folder: photos, users and queries for the page.")
+    ] = None,
 ) -> None:
-    """Serve the store's current release."""
+    """Serve the store's current release, and beside it the page /storefront/."""
     import os
 
     command = ["-m", "serving.server", "--store", str(store), "--host", host, "--port", str(port), "--as-of", as_of]
     command += ["--rules", str(rules)] if rules else []
+    command += ["--page", *(["--shop", str(shop)] if shop else [])]
     os.execv(sys.executable, [sys.executable, *command])
 
 

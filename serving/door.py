@@ -24,6 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 256 * 1024
+MAX_DRAINED_BYTES = 2 << 20  # of a body that is refused: who is cut off while sending does not read why
 JSON_TYPE = b"application/json"
 HIDDEN = "/v2/repository"  # KServe's model control: loads and unloads models for whoever asks
 SAID = {
@@ -64,9 +65,7 @@ class Door:
             return
         reply = _Reply(send)
         try:
-            scope = _checked(scope, self._limit)
-            body = await self._body(receive)
-            await self._app(scope, _replay(body, receive), reply)
+            await self._pass(scope, receive, reply)
         except _Refused as refused:
             await reply.error(refused.status, refused.message)
         except RequestError as error:
@@ -75,18 +74,17 @@ class Door:
             log.exception("request %s failed", reply.id)
             await reply.error(500, "the request could not be answered; the server's log has the reason under this id")
 
-    async def _body(self, receive: Receive) -> bytes:
-        parts, size, more = [], 0, True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                break
-            part = message.get("body", b"")
-            parts.append(part)
-            size, more = size + len(part), message.get("more_body", False)
-            if size > self._limit:
-                raise _too_large(self._limit)
-        return b"".join(parts)
+    async def _pass(self, scope: Message, receive: Receive, reply: "_Reply") -> None:
+        try:
+            checked = _checked(scope, self._limit)
+        except _Refused:
+            if _announced(scope) <= MAX_DRAINED_BYTES:
+                await _read(receive, 0)
+            raise
+        body = await _read(receive, self._limit)
+        if body is None:
+            raise _too_large(self._limit)
+        await self._app(checked, _replay(body, receive), reply)
 
 
 class _Reply:
@@ -128,8 +126,7 @@ def _checked(scope: Message, limit: int) -> Message:
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if scope["path"].startswith(HIDDEN):
         raise _Refused(404, SAID[404])
-    length = headers.get(b"content-length", b"0")
-    if not length.isdigit() or int(length[:20]) > limit:
+    if _announced(scope) > limit:
         raise _too_large(limit)
     if scope["method"] == "POST":
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
@@ -142,6 +139,28 @@ def _checked(scope: Message, limit: int) -> Message:
 def _confusing(name: bytes) -> bool:
     """Headers by which KServe would read the body as something else than JSON."""
     return name in (b"content-type", b"inference-header-content-length") or name.startswith(b"ce-")
+
+
+def _announced(scope: Message) -> int:
+    """Bytes of the body by its own account, 0 where it gives none; what is no number is too many."""
+    length = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(length[:20]) if length.isdigit() else MAX_DRAINED_BYTES + 1
+
+
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The body, or None if it is larger than *limit*: then up to `MAX_DRAINED_BYTES` of it are taken and dropped."""
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more and size <= max(limit, MAX_DRAINED_BYTES):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        part = message.get("body", b"")
+        size, more = size + len(part), message.get("more_body", False)
+        parts.append(part)
+        if size > limit:
+            parts.clear()
+    return None if size > limit else b"".join(parts)
 
 
 def _too_large(limit: int) -> _Refused:

@@ -24,6 +24,11 @@ class CuveeModel(Model):  # type: ignore[misc]
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self.ready = True
 
+    @property
+    def live(self) -> Live:
+        """What the next request is answered from."""
+        return self._live
+
     def replace(self, live: Live) -> None:
         """Answer from *live* from the next request on."""
         self._live = live

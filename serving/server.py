@@ -35,6 +35,8 @@ def serve(
     clock: "Clock",
     rules: Path | None = None,
     enable_grpc: bool = False,
+    page: bool = False,
+    shop: Path | None = None,
 ) -> None:
     """Answer until SIGTERM.
 
@@ -46,9 +48,12 @@ def serve(
         clock: what "now" is: the release's last event, the wall clock, or µs since the epoch.
         rules: a file of rules, followed over the release's own and read again whenever it changes.
         enable_grpc: listen for V2 over gRPC as well, on KServe's default port.
+        page: serve the storefront as well, at /storefront/.
+        shop: the shop's own folder: photos, users and queries for the page; None: it goes without.
 
     Raises:
         ReleaseError: nothing is published, or the release cannot be trusted.
+        InputError: *shop* is not a shop's folder.
     """
     from kserve import ModelServer
     from kserve.model_server import app
@@ -69,6 +74,11 @@ def serve(
     if release is None or file is not None:
         Follower(store, live, model.replace, rules=file, releases=release is None).start()
     door.install(app)
+    if page:
+        from serving.storefront.own import OwnShop
+        from serving.storefront.page import Storefront
+
+        Storefront(lambda: model.live, OwnShop.read(shop) if shop else None).install(app)
 
     class Server(ModelServer):  # type: ignore[misc]
         """KServe's server, listening where it is told to."""
@@ -112,6 +122,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--rules", type=Path, help="rules to follow over the release's own, read again when they change"
     )
+    parser.add_argument("--page", action="store_true", help="serve the storefront as well, at /storefront/")
+    parser.add_argument("--shop", type=Path, help="the shop's own folder: photos, users and queries for the page")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     for name, level in QUIET.items():
@@ -119,7 +131,17 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.filterwarnings("ignore", "ORJSONResponse is deprecated")  # KServe's own choice
     logging.getLogger("kserve").addHandler(logging.NullHandler())  # else KServe configures all logging anew
     try:
-        serve(given.store, given.release, given.host, given.port, parse_clock(given.as_of), given.rules)
+        clock = parse_clock(given.as_of)
+        serve(
+            given.store,
+            given.release,
+            given.host,
+            given.port,
+            clock,
+            given.rules,
+            page=given.page,
+            shop=given.shop,
+        )
     except CuveeError as error:
         log.error("%s", error)
         raise SystemExit(error.exit_code) from error

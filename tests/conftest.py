@@ -1,7 +1,7 @@
 """Shared fixtures; CUVEE_REQUIRE_ALL=1 turns every skip into a failure, so that nothing is skipped silently in CI."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,3 +36,25 @@ def crds() -> Path:
     if not folder:
         pytest.skip("CUVEE_CRDS is not set: it names the folder that holds kserve_inferenceservices.yaml and others")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def bazaar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a release of a small bazaar, beside it the shop's own folder `shop`; not to be changed."""
+    from bazaar_release import bazaar_store
+    from small_release import run_folder
+
+    return bazaar_store(run_folder(tmp_path_factory))
+
+
+@pytest.fixture(scope="session")
+def bazaar_url(bazaar: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The real server on that release, with the storefront."""
+    from components.deploy.trial import running_server
+    from serving.current import current_release
+
+    release = current_release(bazaar)
+    assert release is not None
+    log = tmp_path_factory.mktemp("bazaar_server") / "server.log"
+    with running_server(release, bazaar, log, options=("--page", "--shop", str(bazaar.parent / "shop"))) as url:
+        yield url

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,18 +24,24 @@ STOP_S = 15.0
 
 @contextmanager
 def running_server(
-    release: Path, store: Path, log: Path, as_of: str = "release", rules: Path | None = None
+    release: Path,
+    store: Path,
+    log: Path,
+    as_of: str = "release",
+    rules: Path | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[str]:
     """Serve *release* on a free local port; yields its URL once it is ready, and stops it afterwards.
 
-    *as_of* is the server's clock: release, now or an ISO time; *rules* a file to follow over the release's own.
+    *as_of* is the server's clock: release, now or an ISO time; *rules* a file to follow over the release's own;
+    *options* are further ones of its command line.
 
     Raises:
         CuveeError: the server ended, or was not ready in time; its output is in *log*.
     """
     url, port = _free_address()
     command = [sys.executable, "-m", "serving.server", "--release", str(release), "--store", str(store)]
-    command += ["--rules", str(rules)] if rules else []
+    command += [*(["--rules", str(rules)] if rules else []), *options]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(

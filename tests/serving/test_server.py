@@ -1,6 +1,5 @@
 """The real server over real sockets."""
 
-import http.client
 import json
 import shutil
 import socket
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from http_calls import JSON, send
 from small_release import small_release
 
 from components.common.errors import ConfigError
@@ -23,35 +23,9 @@ from serving.door import MAX_BODY_BYTES
 from serving.server import parse_clock
 
 V1, V2 = "/v1/models/cuvee:predict", "/v2/models/cuvee/infer"
-JSON = {"Content-Type": "application/json"}
 GOOD = json.dumps({"instances": [{"scenario": "recommend"}]}).encode()
 TENSOR = {"name": "instances", "shape": [1], "datatype": "BYTES", "data": ['{"scenario": "recommend"}']}
 GOOD_V2 = json.dumps({"inputs": [TENSOR]}).encode()
-LEAKS = ("Traceback", "Error", "Exception", "/work", "/tmp", ".py", "site-packages", "kserve", "pydantic", "engine")
-
-
-def send(
-    url: str,
-    path: str,
-    body: Any = GOOD,
-    headers: dict[str, str] | None = None,
-    method: str = "POST",
-    chunked: bool = False,
-) -> tuple[int, Any]:
-    """One request; the answer's status and JSON, checked to be free of internals."""
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=30)
-    try:
-        connection.request(method, path, body, JSON if headers is None else headers, encode_chunked=chunked)
-        response = connection.getresponse()
-        text = response.read().decode()
-    finally:
-        connection.close()
-    if response.status >= 400:
-        assert not [leak for leak in LEAKS if leak in text], text
-        answer = json.loads(text)
-        assert set(answer) == {"error", "id"}
-        assert len(answer["id"]) == 32
-    return response.status, json.loads(text)
 
 
 @pytest.mark.parametrize(

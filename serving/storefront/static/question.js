@@ -1,0 +1,91 @@
+// The question: what the address says, what the form says, and the instance that the server is asked.
+
+export const MAX_K = 200;
+const FILTERS = ["category", "brand", "low", "high"];
+const TEXTS = ["query", "user_id", "item_id", "item_ids", "new_only", ...FILTERS];
+// which fields a scenario has; the first is the one it cannot do without, "" if there is none
+const FIELDS = {
+  recommend: ["", "user_id", "new_only"],
+  search: ["query", "query", "user_id", "image"],
+  similar: ["item_id", "item_id", "image"],
+  bundle: ["item_ids", "item_ids"],
+  campaign: ["user_id", "user_id"],
+  ads: ["", "user_id", "query"],
+};
+
+export function fieldsOf(scenario) {
+  return FIELDS[scenario].slice(1);
+}
+
+export function known(scenario) {
+  return scenario in FIELDS;
+}
+
+// The question that an address asks; null where it asks none.
+export function fromAddress(search) {
+  const given = new URLSearchParams(search);
+  const question = { scenario: given.get("scenario") ?? "", k: given.get("k") ?? "12", available: given.has("available"), weights: {} };
+  for (const name of TEXTS) question[name] = given.get(name) ?? "";
+  for (const [name, value] of given) {
+    if (name.startsWith("w.") && Number.isFinite(Number(value))) question.weights[name.slice(2)] = Number(value);
+  }
+  return question;
+}
+
+// The address that asks *question*; a picture cannot be part of it.
+export function toAddress(question, language) {
+  const found = new URLSearchParams({ scenario: question.scenario });
+  const sent = [...fieldsOf(question.scenario).filter((name) => name !== "image"), ...FILTERS, "k"];
+  for (const name of sent) if (question[name] !== "") found.set(name, question[name]);
+  if (question.available) found.set("available", "true");
+  for (const [name, value] of Object.entries(question.weights)) if (value !== 1) found.set(`w.${name}`, value);
+  found.set("lang", language);
+  return `?${found}`;
+}
+
+function used(question, name) {
+  return fieldsOf(question.scenario).includes(name);
+}
+
+// What is missing or wrong: [key of the words, field]; null where the question can be asked.
+export function problem(question, picture) {
+  const needed = FIELDS[question.scenario][0];
+  if (needed === "item_id" && !question.item_id.trim() && !picture) return ["need_picture", needed];
+  if (needed && needed !== "item_id" && !question[needed].trim()) return ["need", needed];
+  const k = Number(question.k);
+  if (!Number.isInteger(k) || k < 1 || k > MAX_K) return ["need_k", "k"];
+  if (question.low !== "" && question.high !== "" && Number(question.low) > Number(question.high)) return ["need_range", "low"];
+  return null;
+}
+
+// The instance as the server reads it.
+export function instanceOf(question, picture) {
+  const asked = { scenario: question.scenario, k: Number(question.k), explain: true };
+  for (const name of ["query", "user_id", "item_id"]) {
+    if (used(question, name) && question[name].trim()) asked[name] = question[name].trim();
+  }
+  if (used(question, "item_ids")) asked.item_ids = listed(question.item_ids);
+  if (used(question, "new_only") && question.new_only) asked.context = { new_only: question.new_only === "true" };
+  if (used(question, "image") && picture) asked.image_b64 = picture.base64;
+  const filters = filtersOf(question);
+  if (Object.keys(filters).length) asked.filters = filters;
+  return asked;
+}
+
+export function weightsOf(question) {
+  return Object.fromEntries(Object.entries(question.weights).filter(([, value]) => value !== 1));
+}
+
+export function listed(text) {
+  return text.split(/[,，\s]+/).filter(Boolean);
+}
+
+function filtersOf(question) {
+  const filters = {};
+  for (const name of ["category", "brand"]) if (question[name].trim()) filters[name] = question[name].trim();
+  if (question.low !== "" || question.high !== "") {
+    filters.price = [question.low === "" ? 0 : Number(question.low), question.high === "" ? 1e9 : Number(question.high)];
+  }
+  if (question.available) filters.available = true;
+  return filters;
+}

@@ -1,0 +1,35 @@
+"""Requests to a real server, and what every error of it must hold to."""
+
+import http.client
+import json
+import urllib.parse
+from typing import Any
+
+JSON = {"Content-Type": "application/json"}
+V1 = "/v1/models/cuvee:predict"
+GOOD = json.dumps({"instances": [{"scenario": "recommend"}]}).encode()
+LEAKS = ("Traceback", "Error", "Exception", "/work", "/tmp", ".py", "site-packages", "kserve", "pydantic", "engine")
+
+
+def send(
+    url: str,
+    path: str,
+    body: Any = GOOD,
+    headers: dict[str, str] | None = None,
+    method: str = "POST",
+    chunked: bool = False,
+) -> tuple[int, Any]:
+    """One request; the answer's status and JSON, checked to be free of internals."""
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=30)
+    try:
+        connection.request(method, path, body, JSON if headers is None else headers, encode_chunked=chunked)
+        response = connection.getresponse()
+        text = response.read().decode()
+    finally:
+        connection.close()
+    if response.status >= 400:
+        assert not [leak for leak in LEAKS if leak in text], text
+        answer = json.loads(text)
+        assert set(answer) == {"error", "id"}
+        assert len(answer["id"]) == 32
+    return response.status, json.loads(text)
