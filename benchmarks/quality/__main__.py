@@ -52,12 +52,12 @@ def _cases(options: argparse.Namespace) -> list[Case]:
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--case", nargs="*", default=["sports", "journey"], help="sports, journey or both")
+    parser.add_argument("--case", nargs="*", default=["sports", "journey", "sports_full"], help="which of these")
     parser.add_argument("--data", type=Path, help="a folder of your own tables instead")
     parser.add_argument("--protocol", default="temporal", choices=("temporal", "leave-one-out"), help="with --data")
     parser.add_argument("--windows", type=int, default=1, help="test windows, with --data")
     parser.add_argument("--curve", type=float, nargs="*", default=[], help="shares of the users, with --data")
-    parser.add_argument("--effort", default="full", choices=("fast", "full"))
+    parser.add_argument("--effort", default="fast", choices=("fast", "full"), help="of cases that name none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/bench/quality"))
     parser.add_argument("--jobs", type=int, default=2, help="windows at once")

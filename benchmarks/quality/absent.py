@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -10,19 +11,23 @@ from benchmarks.quality.lists import REFIT, SERVED, WITHOUT, Lists, named
 from components.common.config import Effort
 from components.common.prepared import Prepared
 from components.evaluate.judge import judge
+from components.evaluate.metrics import mean
+from components.fuse.absences import pair_of
 from components.fuse.config import EFFORTS
-from components.fuse.fit import fit_task
+from components.fuse.coverage import reaching
+from components.fuse.judging import judge_alone
 from components.fuse.lists import FitSet
+from components.fuse.lists import Lists as Teaching
 from components.fuse.methods import BASE
 from components.fuse.options import Options
 from components.fuse.run import Inputs, fit_engines, fit_sets
 from serving.arrays import Bools
-from serving.blend import Fusion, TaskFusion
+from serving.blend import Blend, Fusion, TaskFusion
 from serving.calibration import ranks
 from serving.engine import RECALL, Engine
 from serving.states import UserStates
 
-REFIT_FOLDS = 2  # only choose the method: the refit itself learns from all lists, as the release's blend did
+Taken = Literal["all", "families", "nothing"]  # every member and every family, families alone, nothing
 FAMILIES = ("deep", "cf", "text", "popularity", "rules")
 
 
@@ -41,6 +46,7 @@ class Absences:
     families: list[Path]
     task: str
     effort: Effort
+    taken: Taken
     workers: int
 
     @property
@@ -58,27 +64,28 @@ def take_away(asked: Absences, lists: Lists, states: UserStates) -> Lists:
     engines = fit_engines(inputs, asked.shop)
     sets = fit_sets(inputs, asked.shop, engines, asked.task, config, asked.shop.split.seed)
     found = {}
-    for name in members if len(members) > 1 else ():
+    for name in members if len(members) > 1 and asked.taken == "all" else ():
         served, refit = _judged_without(asked, lists, states, sets, {name})
         found[named(SERVED, name)], found[named(REFIT, name)] = served, refit
     for family in FAMILIES:
         gone = {name for name in members if asked.family_of[name] == family}
-        if len(gone) == 1 and len(members) > 1:
-            found[named(WITHOUT, family)] = found[named(REFIT, next(iter(gone)))]
+        if len(gone) == 1 and (known := found.get(named(REFIT, *gone))) is not None:
+            found[named(WITHOUT, family)] = known
         elif gone and len(gone) < len(members):
             found[named(WITHOUT, family)] = _judged_without(asked, lists, states, sets, gone)[1]
     return lists.plus(found)
 
 
-def refit(asked: Absences, sets: list[FitSet]) -> TaskFusion:
-    """The task's blend learned from *sets*: by the method that serves or, where it is better, the linear one."""
-    config = EFFORTS[asked.effort]
-    served = asked.engine.fusion.tasks[asked.task].chosen if asked.engine.fusion else BASE
-    options = Options(
-        folds=REFIT_FOLDS, max_rows=config.rows, seed=asked.shop.split.seed, shapes=config.shapes,
-        only=tuple(sorted({served, BASE})), absences=False,
-    )  # fmt: skip
-    return fit_task(sets, asked.family_of, options)[0]
+def refit(asked: Absences, sets: list[FitSet]) -> Blend:
+    """The blend that serves, learned again from *sets*: by the same method, or the linear one where it is no method."""
+    config, seed = EFFORTS[asked.effort], asked.shop.split.seed
+    served = asked.engine.fusion.blend(asked.task) if asked.engine.fusion else None
+    options = Options(max_rows=config.rows, seed=seed, shapes=config.shapes)
+    alone, lists = judge_alone(sets), Teaching.of(sets, config.rows, seed)
+    ranked = sorted(alone, key=lambda name: -(mean(alone[name]) or 0.0))
+    known = options.methods(lists.members, pair_of(ranked, asked.family_of), options.seeds, lists.moments)
+    method = known.get(served.kind if served else BASE) or known.get(BASE) or next(iter(known.values()))
+    return reaching(method(lists), served.reach if served else 0.0)
 
 
 def without(fit: FitSet, gone: Collection[str]) -> FitSet:
@@ -108,8 +115,7 @@ def _judged_without(
     engine, task = asked.engine, asked.task
     fusion = {SERVED: engine.fusion.blend(task)} if engine.fusion else {}
     if sets:
-        refitted = refit(asked, [without(fit, gone) for fit in sets])
-        fusion[REFIT] = refitted.methods[refitted.chosen]
+        fusion[REFIT] = refit(asked, [without(fit, gone) for fit in sets])
     left = {name: member for name, member in engine.members.items() if name not in gone}
     fused = Fusion(tasks={task: TaskFusion(chosen=SERVED, methods=fusion)})
     smaller = Engine(engine.catalogue, engine.shop, left, fused, engine.encoder, engine.rules)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from benchmarks.quality.absent import Taken
 from benchmarks.quality.case import write_case
 from benchmarks.quality.measure import WINDOW_FILE, Finished
 from benchmarks.quality.report import TASKS, case_report, conditions, curve_report
@@ -54,14 +55,14 @@ class Options:
 class Window:
     """One window of a case, or one share of its users.
 
-    name: its folder. checked: its tables. full: with absences and peers, else members and blend only.
+    name: its folder. checked: its tables. taken: what is taken away when it is judged.
     """
 
     case: Case
     name: str
     checked: Path
     effort: Effort
-    full: bool
+    taken: Taken
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class Plan:
     out: Path
     windows: list[Window]
     shares: dict[str, Window]
+
+    @property
+    def jobs(self) -> list[Window]:
+        """The windows and shares to run, each once."""
+        return [*self.windows, *(share for share in self.shares.values() if share not in self.windows)]
 
     @property
     def folders(self) -> list[Path]:
@@ -88,16 +94,29 @@ def plan(case: Case, options: Options) -> Plan:
     """The windows and shares of a case, their tables written."""
     out = options.out / case.name
     checked = _checked(case, out, options)
+    effort = case.effort or options.effort
     windows = [
-        Window(case, f"window_{back}", earlier(checked, out / f"tables_{back}", back), options.effort, True)
+        Window(
+            case, f"window_{back}", earlier(checked, out / f"tables_{back}", back), effort, _taken(case, back, options)
+        )
         for back in range(case.windows)
     ]
     shares = {}
     for share in case.curve:
         name = f"{share:g}"
+        if share == 1 and effort == "fast":
+            shares[name] = windows[0]
+            continue
         tables_of = of_users(checked, out / f"tables_share_{name}_seed_{options.seed}", share, options.seed)
-        shares[name] = Window(case, f"share_{name}", tables_of, "fast", False)
+        shares[name] = Window(case, f"share_{name}", tables_of, "fast", "nothing")
     return Plan(case, out, windows, shares)
+
+
+def _taken(case: Case, back: int, options: Options) -> Taken:
+    """Families are taken away in every window, every single member in the newest alone: it takes most of the time."""
+    if case.brief or not options.absences:
+        return "nothing"
+    return "families" if back else "all"
 
 
 def case_figures(plan: Plan, options: Options) -> dict[str, Any]:
@@ -126,10 +145,9 @@ def run_window(window: Window, folder: Path, options: Options) -> set[str]:
     arguments = {"protocol": window.case.protocol, "effort": window.effort, "seed": options.seed}
     kept.run(composition(arguments, given=kept.given))
     judged = folder / JUDGED
-    full = window.full and options.absences
-    if not _is_judged(folder, judged, full, options.any_code):
+    if not _is_judged(folder, judged, window.taken, options.any_code):
         log.info("%s %s: judging", window.case.name, window.name)
-        _judge(folder, judged, window.effort, full)
+        _judge(folder, judged, window.effort, window.taken)
     return kept.sources | {str(read_json(judged / WINDOW_FILE)["source"])}
 
 
@@ -138,21 +156,21 @@ def _environment(case: Case) -> dict[str, str]:
     return {KEY_VARIABLE: PUBLIC_KEY} if public else {}
 
 
-def _is_judged(folder: Path, judged: Path, full: bool, any_code: bool) -> bool:
+def _is_judged(folder: Path, judged: Path, taken: Taken, any_code: bool) -> bool:
     """Was this very release judged, and by this very code."""
     if not (judged / WINDOW_FILE).exists():
         return False
     facts = read_json(judged / WINDOW_FILE)
     release = read_json(Finished(folder).release / MANIFEST_FILE)["release"]
     same = (any_code or facts["source"] == source_digest()) and facts["release"] == release
-    return bool(same and (facts["absences"] or not full))
+    return bool(same and facts["taken"] in ("all", taken))
 
 
-def _judge(folder: Path, judged: Path, effort: str, full: bool) -> None:
+def _judge(folder: Path, judged: Path, effort: str, taken: Taken) -> None:
     (judged / WINDOW_FILE).unlink(missing_ok=True)
     judged.mkdir(parents=True, exist_ok=True)
-    arguments = [str(Finished(folder).root.resolve()), str(judged.resolve()), "--effort", effort]
-    code = start("benchmarks.quality.measure", [*arguments, *([] if full else ["--no-absences"])], judged / "log.txt")
+    arguments = [str(Finished(folder).root.resolve()), str(judged.resolve()), "--effort", effort, "--take", taken]
+    code = start("benchmarks.quality.measure", arguments, judged / "log.txt")
     if code:
         raise CuveeError(f"Judging {folder} failed (exit code {code}). The log is {judged / 'log.txt'}.")
 
@@ -193,11 +211,11 @@ def run(cases: list[Case], options: Options) -> dict[str, Any]:
     path = options.out / QUALITY_FILE
     found = _kept(path, options)
     plans = [plan(case, options) for case in cases]
-    windows = [(one, window) for one in plans for window in (*one.windows, *one.shares.values())]
+    windows = [(one, window) for one in plans for window in one.jobs]
     with ThreadPoolExecutor(options.jobs) as threads:
         sources = _all(threads, lambda job: run_window(job[1], job[0].out / job[1].name, options), windows)
         if options.trials:
-            tasks = [(one, task) for one in plans for task in one.tasks]
+            tasks = [(one, task) for one in plans if not one.case.brief for task in one.tasks]
             _all(threads, lambda job: ask_peers(job[0].folders, job[1], options), tasks)
     for one in plans:
         made = (source for (of, _), source in zip(windows, sources, strict=True) if of is one)

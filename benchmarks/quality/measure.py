@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.absent import Absences, take_away
+from benchmarks.quality.absent import Absences, Taken, take_away
 from benchmarks.quality.costs import costs
 from benchmarks.quality.lists import FUSED, MEMBER, METHOD, Lists, named
 from benchmarks.quality.steps import source_digest
@@ -57,14 +57,14 @@ class Finished:
         return sorted(self.root.glob("train-*/members"))
 
 
-def measure(run: Finished, out: Path, effort: Effort, absences: bool, workers: int) -> dict[str, Any]:
+def measure(run: Finished, out: Path, effort: Effort, taken: Taken, workers: int) -> dict[str, Any]:
     """Judge *run* and write its lists to *out*; returns what window.json holds.
 
     Args:
         run: a finished run.
         out: folder to write.
         effort: the run's; the refits take the same budget.
-        absences: whether members are taken away too, which takes most of the time.
+        taken: what is taken away too: every member takes most of the time.
         workers: batches judged at once.
     """
     shop, engine = Prepared.load(run.prepared), Engine.load(run.release)
@@ -74,14 +74,14 @@ def measure(run: Finished, out: Path, effort: Effort, absences: bool, workers: i
         lists, states, chosen = judged(shop, engine, run, task, workers)
         lists.save(out / f"{task}.npz")
         facts[task] = {"users": len(lists), "chosen": chosen, "fit": _fit(run, task)}
-        if absences:
+        if taken != "nothing":
             rows = _sample(len(lists), shop.split.seed)
-            asked = Absences(shop, engine, run.prepared, run.features, run.families, task, effort, workers)
+            asked = Absences(shop, engine, run.prepared, run.features, run.families, task, effort, taken, workers)
             take_away(asked, lists.take(rows), states.take(rows)).save(out / f"{task}.absent.npz")
     window = {
         "release": engine.digest,
         "source": source_digest(),
-        "absences": absences,
+        "taken": taken,
         "protocol": shop.split.protocol,
         "seed": shop.split.seed,
         "effort": effort,
@@ -130,10 +130,10 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--effort", default="fast", choices=("fast", "full"))
-    parser.add_argument("--no-absences", action="store_true")
+    parser.add_argument("--take", default="all", choices=("all", "families", "nothing"), help="away")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
-    measure(Finished(options.run), options.out, options.effort, not options.no_absences, options.workers)
+    measure(Finished(options.run), options.out, options.effort, options.take, options.workers)
 
 
 if __name__ == "__main__":

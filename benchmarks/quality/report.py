@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.quality.lists import FUSED, MEMBER, PEER, Lists, named, of_codes
+from benchmarks.quality.lists import FUSED, MEMBER, PEER, SERVED, Lists, named, of_codes
 from benchmarks.quality.measure import WINDOW_FILE
 from benchmarks.quality.missing import ablation, against_best, matrix
 from benchmarks.quality.pooled import Pooled, best, gains, ladder, oracle, segments
@@ -67,11 +67,15 @@ def task_report(windows: Sequence[Path], task: str, seed: int) -> Numbers:
 
 
 def _missing(windows: Sequence[Path], task: str, seed: int) -> Numbers | None:
+    """The matrix from the windows where every member was taken away, the families' ablation from all."""
     paths = [window / f"{task}.absent.npz" for window in windows]
     if not all(path.exists() for path in paths):
         return None
-    pooled = Pooled(tuple(Lists.load(path) for path in paths), seed)
-    return {"sample": against_best(pooled), "members": matrix(pooled), "families": ablation(pooled)}
+    every = [Lists.load(path) for path in paths]
+    members = Pooled(tuple(lists for lists in every if lists.names(SERVED)), seed)
+    sample = against_best(members) if members.windows else None
+    found = matrix(members) if members.windows else {}
+    return {"sample": sample, "members": found, "families": ablation(Pooled(tuple(every), seed))}
 
 
 def _with_peers(window: Path, task: str) -> Lists:

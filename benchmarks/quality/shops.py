@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks.quality.steps import ROOT
 from components.common import columns as c
-from components.common.config import Config, Protocol, ShopConfig
+from components.common.config import Config, Effort, Protocol, ShopConfig
 from components.common.errors import ConfigError
 from components.common.files import read_json, write_json
 from components.common.moments import DAY, microseconds
@@ -31,21 +31,27 @@ class Case(Config):
     protocol: Protocol
     windows: int = 1  # test windows, each one window length earlier than the one before
     curve: tuple[float, ...] = ()  # shares of the users for the learning curve, the last one 1.0
+    effort: Effort | None = None  # None: as the command says
+    brief: bool = False  # members and blend only: nothing is taken away, no peer is asked
 
 
 def known(name: str) -> Case:
-    """One of the two cases that need no folder of your own: `sports` or `journey`.
+    """One of the cases that need no folder of your own: `sports`, `sports_full` or `journey`.
 
     Raises:
         ConfigError: no such case, or CUVEE_TEST_DATA does not lead to the Sports sequences.
     """
     if name == "journey":
         return Case(name=name, source="complete-journey", protocol="temporal", windows=3)
-    if name != "sports":
-        raise ConfigError(f"bench-quality: found case '{name}', expected sports, journey or --data FOLDER.")
+    if name not in ("sports", "sports_full"):
+        raise ConfigError(
+            f"bench-quality: found case '{name}', expected sports, sports_full, journey or --data FOLDER."
+        )
     folder = Path(os.environ.get(DATA_VARIABLE, "")) / "amazon_sports_seq"
     if not os.environ.get(DATA_VARIABLE) or not folder.is_dir():
         raise ConfigError(f"bench-quality: sports needs {DATA_VARIABLE}, the folder that holds amazon_sports_seq.")
+    if name == "sports_full":
+        return Case(name=name, source=f"amazon:{folder}", protocol="leave-one-out", effort="full", brief=True)
     return Case(name=name, source=f"amazon:{folder}", protocol="leave-one-out", curve=(0.1, 0.3, 1.0))
 
 

@@ -44,7 +44,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 def test_a_finished_run_is_judged_with_and_without_each_member(finished: Finished, tmp_path: Path) -> None:
-    window = measure(finished, tmp_path, "fast", absences=True, workers=1)
+    window = measure(finished, tmp_path, "fast", taken="all", workers=1)
     lists = Lists.load(tmp_path / "discovery.npz")
     assert lists.names("member") == ("item_knn", "popularity")
     assert lists.names("method") == ("least_squares",)
@@ -64,7 +64,7 @@ def test_a_finished_run_is_judged_with_and_without_each_member(finished: Finishe
 
 def test_judging_twice_gives_the_same_bytes(finished: Finished, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        measure(finished, tmp_path / name, "fast", absences=True, workers=1)
+        measure(finished, tmp_path / name, "fast", taken="all", workers=1)
     for path in sorted((tmp_path / "one").glob("*.npz")):
         one, two = Lists.load(path), Lists.load(tmp_path / "two" / path.name)
         assert one.named.keys() == two.named.keys()

@@ -69,7 +69,7 @@ def test_kept_users_keep_all_their_events(checked: Path, tmp_path: Path) -> None
 
 
 def test_a_case_that_nobody_knows_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="expected sports, journey"):
+    with pytest.raises(ConfigError, match="expected sports, sports_full, journey"):
         known("office")
     monkeypatch.delenv("CUVEE_TEST_DATA", raising=False)
     with pytest.raises(ConfigError, match="CUVEE_TEST_DATA"):
