@@ -16,6 +16,7 @@ from serving.pool import Ranking
 from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR
 from serving.relax import relax
 from serving.states import UserStates
+from serving.unmet import both, unmet
 
 if TYPE_CHECKING:
     from serving.engine import Engine
@@ -72,8 +73,9 @@ def _group(
     states, degraded = _states(engine, scenario, instances, port, as_of)
     texts = tuple(instance.query or "" for instance in instances) if scenario == SEARCH else None
     queries = engine.queries(scenario, states, texts)
-    rows_of, failed = engine.bearable_scores(queries, task, _allowed(engine, instances))
-    degraded = [reasons + failed for reasons in degraded]
+    new, lost = _new_to(engine, scenario, instances, port, as_of)
+    rows_of, failed = engine.bearable_scores(queries, task, both(_allowed(engine, instances), new))
+    degraded = [reasons + more + failed for reasons, more in zip(degraded, lost, strict=True)]
     if not rows_of:
         return [_envelope(engine, task, [], as_of, reasons) for reasons in degraded]
     pool = engine.pool_of(queries, rows_of, task, anything=anything)
@@ -122,6 +124,15 @@ def _users(
 
 def _nobody(engine: "Engine", users: list[str], as_of: int) -> UserStates:
     return UserStates.from_rows(users, [None] * len(users), np.full(len(users), as_of, np.int64), engine.catalogue)
+
+
+def _new_to(
+    engine: "Engine", scenario: str, instances: list[Instance], port: "StatePort | None", as_of: int
+) -> tuple[Bools | None, list[list[str]]]:
+    """See serving.unmet; in `recommend` new items are a task of their own, with a blend of its own."""
+    if scenario == RECOMMEND:
+        return None, [[] for _ in instances]
+    return unmet(instances, len(engine.catalogue), lambda asking: _users(engine, RECOMMEND, asking, port, as_of))
 
 
 def _allowed(engine: "Engine", instances: list[Instance]) -> Bools | None:

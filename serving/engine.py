@@ -101,7 +101,7 @@ class Engine:
     def with_rules(self, rules: Rules, degraded: tuple[str, ...] = ()) -> "Engine":
         """An engine over the same release that follows *rules*; this one stays as it is, with what it is answering."""
         other = copy.copy(self)
-        other.rulebook = Rulebook(rules, self.catalogue, self.context.vectors)
+        other.rulebook = Rulebook(rules, self.catalogue, self.context.vectors, self._rivals)
         other.degraded = degraded
         return other
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -12,7 +12,9 @@ from components.common.stage import PROGRESS_FILE
 from components.evaluate import charts
 from components.evaluate.gate import Verdict
 from components.evaluate.judge import FUSED, Outcome
+from components.evaluate.scenarios import scenarios
 from components.evaluate.summary import NDCG
+from components.evaluate.tables import table
 from components.evaluate.words import headline, number, percent
 
 SHOWN = ("ndcg@10", "recall@10", "recall@20", "hit@10", "precision@10", "map@10", "mrr@10", "auc", "coverage@10")
@@ -48,7 +50,8 @@ def render(story: Story) -> str:
     parts = [_head(story)]
     for task, values in (metrics["tasks"] or {}).items():
         parts.append(_task(task, values))
-    parts += [_cost(metrics), _segments(metrics), _channels(story), _known(metrics), _weights(story), _run(metrics)]
+    parts += [_cost(metrics), _segments(metrics), _channels(story), _known(metrics), *scenarios(metrics)]
+    parts += [_weights(story), _run(metrics)]
     body = "\n".join(part for part in parts if part)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -77,7 +80,7 @@ def _task(task: str, values: Mapping[str, Any]) -> str:
         f"<h2>{escape(TASK.get(task, task))}</h2>"
         f'<p class="note">What serves behind recall as served; every member over the whole catalogue. '
         f"Orange: what serves. Blue: the best member.</p>{chart}"
-        + _table(("", *SHOWN), [[name, *(number(one[metric]) for metric in SHOWN)] for name, one in rows], "fused")
+        + table(("", *SHOWN), [[name, *(number(one[metric]) for metric in SHOWN)] for name, one in rows], "fused")
         + _ladder(task, values, chosen)
     )
 
@@ -95,7 +98,7 @@ def _ladder(task: str, values: Mapping[str, Any], chosen: str) -> str:
         f"<details><summary>All blends, for {ladder['users']:,} users</summary>"
         f'<p class="note">Drawn by the run\'s seed where there are more; {escape(over)} is measured on the same users. '
         "Gain: relative, NDCG@10, with its 95% interval. Coverage grows with the number of users.</p>"
-        + chart + _table(("", "gain", *SHOWN), rows, chosen) + "</details>"
+        + chart + table(("", "gain", *SHOWN), rows, chosen) + "</details>"
     )  # fmt: skip
 
 
@@ -121,7 +124,7 @@ def _cost(metrics: Mapping[str, Any]) -> str:
     told = f"What it costs: lower {', '.join(lost)}." if lost else "Nothing measured here got worse."
     return (
         f"<h2>Gain and loss against {escape(best)}</h2><p>{escape(told)}</p>"
-        + _table(("", "fused", best, "change"), rows, markup=True)
+        + table(("", "fused", best, "change"), rows, markup=True)
         + '<p class="note">Higher novelty means rarer items, not better ones. In the AUC of a blend, items that no '
         "channel recalled count as ties. The oracle, the best member chosen for each user afterwards, reaches NDCG@10 "
         f"{number((metrics['oracle'] or {}).get(NDCG))}.</p>"
@@ -138,7 +141,7 @@ def _segments(metrics: Mapping[str, Any]) -> str:
         rows.append([name.replace("_", " "), f"{values['users']:,}", number(ours), number(theirs), percent(change)])
     return (
         "<h2>Segments</h2>"
-        + _table(("", "users", "fused NDCG@10", f"{metrics['gain']['over']} NDCG@10", "change"), rows)
+        + table(("", "users", "fused NDCG@10", f"{metrics['gain']['over']} NDCG@10", "change"), rows)
         + '<p class="note">Cold: no history. Light: up to 5 distinct items. Heavy: the top quarter. New items: only '
         "items nobody had met before the test count. A dash: nobody to ask, or nothing to compare with.</p>"
     )
@@ -155,7 +158,7 @@ def _channels(story: Story) -> str:
         "<h2>Recall by channel</h2><p>Share of what users came to want among the first items of each channel; "
         "no blend can show what no channel recalled.</p>"
         + charts.curves(lines, "recall", FUSED)
-        + _table(("channel", "recall@100"), pooled + [[name, number(one["recall@100"])] for name, one in rows])
+        + table(("channel", "recall@100"), pooled + [[name, number(one["recall@100"])] for name, one in rows])
     )
 
 
@@ -169,15 +172,15 @@ def _known(metrics: Mapping[str, Any]) -> str:
         ]
     for kind, one in (metrics["relations"] or {}).items():
         rows.append([f"known {kind}s, recall@20", number(one["recall@20"])])
-    return "<h2>Against known answers</h2>" + _table(("", "value"), rows) if rows else ""
+    return "<h2>Against known answers</h2>" + table(("", "value"), rows) if rows else ""
 
 
 def _weights(story: Story) -> str:
     parts = []
     for task, report in story.fitted.get("tasks", {}).items():
-        table = report.get("weights", {})
-        table = table.get(report.get("chosen"), table)
-        strength = {name: _strength(row) for name, row in table.items() if isinstance(row, dict | int | float)}
+        learned = report.get("weights", {})
+        learned = learned.get(report.get("chosen"), learned)
+        strength = {name: _strength(row) for name, row in learned.items() if isinstance(row, dict | int | float)}
         if any(strength.values()):
             parts.append(charts.weights(strength, f"weight of each member, {task}: {report['chosen']}"))
     note = '<p class="note">The sum of a member\'s learned weights over its calibrated features.</p>'
@@ -196,9 +199,9 @@ def _run(metrics: Mapping[str, Any]) -> str:
         f"as of {metrics['as_of'] or 'each user’s own time'}."
     )
     stages = stage_times()
-    timed = "<h2>Time and memory by stage</h2>" + _table(("stage", "seconds", "peak MB"), stages) if stages else ""
+    timed = "<h2>Time and memory by stage</h2>" + table(("stage", "seconds", "peak MB"), stages) if stages else ""
     return (
-        f"<h2>The data</h2><p>{escape(facts)}</p>{_table(('', 'rows'), rows)}"
+        f"<h2>The data</h2><p>{escape(facts)}</p>{table(('', 'rows'), rows)}"
         f"{timed}<p class='note'>Release <code>{escape(metrics['release'])}</code></p>"
     )
 
@@ -211,14 +214,3 @@ def stage_times() -> list[list[str]]:
     facts = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     ended = [fact for fact in facts if fact.get("kind") == "end"]
     return [[str(fact["stage"]), f"{fact['seconds']:.1f}", f"{fact['rss_mb']:.0f}"] for fact in ended]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], loud: str = "", markup: bool = False) -> str:
-    """An HTML table; with *markup* the last cell of each row is HTML already."""
-    lines = ["<tr>" + "".join(f"<th>{escape(name)}</th>" for name in head) + "</tr>"]
-    for row in rows:
-        last = len(row) - 1
-        cells = [cell if markup and place == last else escape(cell) for place, cell in enumerate(row)]
-        style = ' class="loud"' if loud and row[0] == loud else ""
-        lines.append(f"<tr{style}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    return f'<div class="scroll"><table>{"".join(lines)}</table></div>'

@@ -8,7 +8,6 @@ from scipy import sparse
 from components.common.baskets import held_baskets
 from components.common.prepared import Cut, Prepared
 from components.fuse.lists import FitSet
-from components.fuse.methods import FREE
 from components.fuse.options import Options
 from components.fuse.pools import BATCH, join
 from components.fuse.priors import prior_of
@@ -17,9 +16,9 @@ from serving.engine import Engine
 from serving.queries import BUNDLE
 from serving.states import UserStates
 
-BASKETS = 1_000  # of each fit window
+BASKETS = 600  # of each fit window
 FEWEST_BASKETS = 100  # in all fit windows; with fewer the prior stays
-LINEAR = ("voting", "least_squares", "least_squares_non_negative", "softmax", *FREE)  # seconds, not minutes
+METHODS = ("least_squares_non_negative", "softmax_firm")  # linear: seconds, not minutes
 
 
 def basket_set(engine: Engine, shop: Prepared, cut: Cut, seed: int) -> FitSet | None:
@@ -49,5 +48,5 @@ def basket_sets(engines: Mapping[str, Engine], shop: Prepared, seed: int) -> lis
 
 
 def bundle_options(members: tuple[str, ...], folds: int, seed: int) -> Options:
-    """Linear blends, and the prior beside them."""
-    return Options(folds=folds, seed=seed, prior=prior_of(BUNDLE, members), only=LINEAR)
+    """Linear blends, and the prior beside them; where a member is absent, the weights of the others grow."""
+    return Options(folds=folds, seed=seed, prior=prior_of(BUNDLE, members), only=METHODS, absences=False)

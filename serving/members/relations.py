@@ -1,5 +1,6 @@
 """Relations between items: what goes with a basket, what may stand in for an item."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -13,6 +14,7 @@ from serving.members.base import Family, Member
 from serving.queries import BUNDLE, SIMILAR, Queries
 
 ARRAYS = ("data", "indices", "indptr")
+MINED = 1.0  # mined evidence is at most that; what the shop itself says comes on top
 
 
 class Relations(Member):
@@ -53,3 +55,20 @@ class Substitutes(Relations):
 
     kind: ClassVar[str] = "substitutes"
     scenarios: ClassVar[frozenset[str]] = frozenset({SIMILAR})
+
+
+def rivals(members: Mapping[str, Member]) -> sparse.csr_matrix | None:
+    """(n_items, n_items) above 0 from an item to what must not be offered together with it; None: nothing is known.
+
+    That is what the shop calls a substitute, and what was found to be one and is not bought together with it: two
+    kinds of yoghurt may stand in for each other and still go into one basket.
+    """
+    substitutes = next((member for member in members.values() if isinstance(member, Substitutes)), None)
+    if substitutes is None:
+        return None
+    together = next((member.related for member in members.values() if isinstance(member, Complements)), None)
+    found = substitutes.related
+    if together is None:
+        return found
+    told = found.multiply(found > MINED)
+    return sparse.csr_matrix(told + (found - found.multiply(together > 0)))

@@ -12,7 +12,7 @@ from serving.arrays import Floats, Ints
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
-from serving.queries import RECOMMEND, SEARCH, SIMILAR, Queries
+from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR, Queries
 from serving.states import UserStates
 from serving.text import words
 
@@ -28,7 +28,7 @@ class Tfidf(Member):
 
     kind: ClassVar[str] = "tfidf"
     family: ClassVar[Family] = "text"
-    scenarios: ClassVar[frozenset[str]] = frozenset({RECOMMEND, SIMILAR, SEARCH})
+    scenarios: ClassVar[frozenset[str]] = frozenset({RECOMMEND, SIMILAR, SEARCH, BUNDLE})
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+from scipy import sparse
 
 from components.common import columns as c
 from components.common.moments import EPOCH
@@ -45,9 +46,22 @@ class Hidden:
 class Rulebook:
     """The rules of one engine."""
 
-    def __init__(self, rules: Rules, catalogue: Catalogue, vectors: Floats | None = None) -> None:
-        """Bind *rules* to a catalogue; vectors: (n_items, d), in which items that the same users take are near."""
-        self.rules, self.likeness = rules, Likeness(catalogue, vectors)
+    def __init__(
+        self,
+        rules: Rules,
+        catalogue: Catalogue,
+        vectors: Floats | None = None,
+        rivals: sparse.csr_matrix | None = None,
+    ) -> None:
+        """Bind *rules* to a catalogue.
+
+        Args:
+            rules: to follow.
+            catalogue: the items.
+            vectors: (n_items, d), in which items that the same users take are near.
+            rivals: (n_items, n_items) above 0 from an item to what stands in for it; None: nothing is known to.
+        """
+        self.rules, self.likeness, self._rivals = rules, Likeness(catalogue, vectors), rivals
         self._items = len(catalogue)
         self._masks: dict[str, Bools] = {}
         self._given = {rule.name: catalogue.index(list(rule.given)) for rule in rules.rules}
@@ -74,7 +88,9 @@ class Rulebook:
             if not isinstance(rule, Filter):
                 continue
             mask, held = self._masks[rule.name], self.in_force(rule, states)
-            if rule.met:
+            if rule.substitutes:
+                pairs.append(self._substitutes(mask, held, states))
+            elif rule.met:
                 own = mask[states.items] & held[states.row_of]
                 pairs.append((states.row_of[own], states.items[own]))
             elif held.all():
@@ -82,6 +98,15 @@ class Rulebook:
             elif held.any():
                 blocks.append((np.flatnonzero(held), np.flatnonzero(mask)))
         return Hidden(np.flatnonzero(everywhere), tuple(blocks), tuple(pairs))
+
+    def _substitutes(self, mask: Bools, held: Bools, states: UserStates) -> tuple[Longs, Ints]:
+        """Pairs of a question and what stands in for one of its items, of the questions *held* and the items *mask*."""
+        if self._rivals is None:
+            return np.empty(0, np.int64), np.empty(0, np.int32)
+        asked = held[states.row_of].astype(np.float32)
+        found = (states.matrix(asked, self._items) @ self._rivals).tocoo()
+        kept = mask[found.col] & (found.data > 0)
+        return found.row[kept].astype(np.int64), found.col[kept].astype(np.int32)
 
     def pushes(self, task: str) -> list[tuple[Boost | Bury, Bools]]:
         """What boosts and buries in *task*, with the (n_items,) items of its `category` and `items`."""

@@ -75,15 +75,31 @@ class _ItemRule(_Rule):
 
     @model_validator(mode="after")
     def _says_which_items(self) -> Self:
-        if not (self.category or self.items or self.met):
+        if not (self.category or self.items or self.met or self._more()):
             raise ValueError("says of no item: give it 'category', 'items' or 'met'")
         return self
+
+    def _more(self) -> bool:
+        """Does the action know items by something else."""
+        return False
 
 
 class Filter(_ItemRule):
     """Leave items out of recall and of the answer."""
 
     action: Literal["filter"] = "filter"
+    substitutes: bool = Field(
+        False, description="only items that stand in for one of the history or of the items asked about"
+    )
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Self:
+        if self.met and self.substitutes:
+            raise ValueError("'met' and 'substitutes' are about different items: make two rules of them")
+        return self
+
+    def _more(self) -> bool:
+        return self.substitutes
 
 
 class Pin(_ItemRule):
@@ -169,5 +185,6 @@ STANDARD = Rules(
     rules=(
         Filter(name="unavailable", items="not available"),
         Filter(name="seen", tasks=(DISCOVERY, SIMILAR, BUNDLE), met=True),
+        Filter(name="substitutes", tasks=(BUNDLE,), substitutes=True),
     )
 )

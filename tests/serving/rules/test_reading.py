@@ -149,5 +149,5 @@ def test_a_rule_is_for_its_tasks_and_for_those_of_its_scenario() -> None:
 def test_rules_of_the_same_name_replace_those_of_the_release() -> None:
     own = Rules(rules=(Filter(name="seen", met=True, active=False), Filter(name="dear", items="price > 9")))
     merged = own.over(STANDARD)
-    assert [rule.name for rule in merged.rules] == ["unavailable", "seen", "dear"]
+    assert [rule.name for rule in merged.rules] == ["unavailable", "substitutes", "seen", "dear"]
     assert not merged.rules[1].active
