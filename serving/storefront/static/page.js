@@ -83,7 +83,7 @@ function slider(member) {
   const id = `weight-${member}`;
   const value = state.question.weights[member] ?? 1;
   const spoken = (number) => words("times", { value: number.toFixed(1) });
-  const output = element("output", { htmlFor: id }, `× ${value.toFixed(1)}`);
+  const output = element("span", { className: "factor", "aria-hidden": "true" }, `× ${value.toFixed(1)}`);
   const input = element("input", { type: "range", id, min: "0", max: "3", step: "0.1", "data-member": member, "aria-valuetext": spoken(value) });
   input.value = value;
   input.addEventListener("input", () => {
@@ -182,7 +182,7 @@ function drawAnswer() {
   }));
   at("products").replaceChildren(...cards);
   at("reasons").hidden = !answer.items.length;
-  const told = (names) => names.map((name) => words(name)).join(", ");
+  const told = (names) => names.map((name) => words(`lost_${name}`)).join(", ");
   const notes = [];
   if (!answer.items.length) notes.push(words("nothing"));
   if (answer.relaxed?.length) notes.push(words("relaxed", { what: told(answer.relaxed) }));

@@ -16,7 +16,7 @@ const EN = {
   picture_ready: "Picture ready: {name}, {size} KB to send.",
   filters: "Filters", category: "Category (a path or its beginning)", brand: "Brand",
   low: "Price from", high: "Price to", available: "Only what can be bought now",
-  ask: "Show products",
+  ask: "Show products", products: "Products",
   weights: "Move the weights",
   weights_note: "Each slider scales what one member says: 1 is as learned, 0 silences it. The server ranks all candidates again with these factors; rules still apply. Nothing is stored.",
   reset: "Back to the learned weights", times: "{value} times",
@@ -31,8 +31,9 @@ const EN = {
   ad: "Ad", campaign_label: "Campaign", sold_out: "Not available", reviews: "reviews {score} of 5 ({n})",
   no_price: "no price", like_this: "Like this", with_this: "With this", of: "{verb}: {title}",
   relaxed: "Nothing fits the whole question. Given up: {what}.", degraded: "Answered without: {what}.",
-  unknown_words: "unknown words", unknown_item: "an unknown product", features: "what is known of the user",
-  price: "price", rules: "the newest rules",
+  lost_unknown_words: "unknown words", lost_unknown_item: "an unknown product", lost_features: "what is known of the user",
+  lost_rules: "the newest rules", lost_price: "the price", lost_brand: "the brand", lost_category: "the category",
+  lost_available: "that it can be bought now", lost_query: "the query", lost_item_id: "the product", lost_item_ids: "the basket",
   facts: "Method {method}, release {release}, as of {as_of}.",
   need: "Fill in: {field}.", need_k: "How many: a whole number from 1 to 200.", need_range: "Price from is above price to.",
   need_picture: "Fill in: Product id. Or drop a picture.",
@@ -58,7 +59,7 @@ const ZH = {
   picture_ready: "图片已就绪：{name}，将发送 {size} KB。",
   filters: "筛选", category: "类目（路径或其开头）", brand: "品牌",
   low: "最低价", high: "最高价", available: "只看现在可买的",
-  ask: "显示商品",
+  ask: "显示商品", products: "商品",
   weights: "调整权重",
   weights_note: "每个滑块缩放一个成员的意见：1 为学得的权重，0 为不听它。服务器用这些系数对所有候选重新排序；规则仍然有效。不保存任何内容。",
   reset: "恢复学得的权重", times: "{value} 倍",
@@ -73,8 +74,9 @@ const ZH = {
   ad: "广告", campaign_label: "活动", sold_out: "暂时无货", reviews: "评论 {score} / 5（{n} 条）",
   no_price: "无价格", like_this: "相似", with_this: "搭配", of: "{verb}：{title}",
   relaxed: "没有完全符合的商品。已放宽：{what}。", degraded: "回答时缺少：{what}。",
-  unknown_words: "不认识的词", unknown_item: "不认识的商品", features: "用户的历史",
-  price: "价格", rules: "最新的规则",
+  lost_unknown_words: "不认识的词", lost_unknown_item: "不认识的商品", lost_features: "用户的历史",
+  lost_rules: "最新的规则", lost_price: "价格", lost_brand: "品牌", lost_category: "类目",
+  lost_available: "现在可买", lost_query: "搜索词", lost_item_id: "商品", lost_item_ids: "购物篮",
   facts: "方法 {method}，发布 {release}，时刻 {as_of}。",
   need: "请填写：{field}。", need_k: "数量：1 到 200 的整数。", need_range: "最低价高于最高价。",
   need_picture: "请填写商品编号，或拖入一张图片。",
@@ -88,6 +90,6 @@ export const LANGUAGES = { en: EN, zh: ZH };
 
 // The words of *key*, with {names} filled in; a key nobody knows is said as it is.
 export function say(language, key, values = {}) {
-  const text = LANGUAGES[language][key] ?? key;
+  const text = LANGUAGES[language][key] ?? key.replace(/^lost_/, "");
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
