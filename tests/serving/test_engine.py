@@ -258,9 +258,9 @@ def test_pool_marks_padding_invalid_and_gathers_scores(engine: Engine) -> None:
 
 def test_a_bundle_of_new_items_leaves_out_what_the_user_has_met(engine: Engine) -> None:
     plain = {"scenario": "bundle", "item_ids": ["i2"], "user_id": "u"}
-    assert items(ask(engine, **plain)) == ["i0", "i1", "i3", "i4"]
+    assert set(items(ask(engine, **plain))) == {"i0", "i1", "i3", "i4"}
     assert items(ask(engine, **plain, context={"new_only": True})) == ["i3", "i4"]
-    assert items(ask(engine, **plain | {"user_id": "v"}, context={"new_only": True})) == ["i0", "i1", "i3", "i4"]
+    assert set(items(ask(engine, **plain | {"user_id": "v"}, context={"new_only": True}))) == {"i0", "i1", "i3", "i4"}
     down = ask(engine, **plain | {"user_id": "down"}, context={"new_only": True})
-    assert items(down) == ["i0", "i1", "i3", "i4"]
+    assert set(items(down)) == {"i0", "i1", "i3", "i4"}
     assert down["degraded"] == ["features"]

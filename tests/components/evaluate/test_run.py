@@ -24,7 +24,7 @@ from serving.features import HistoricalStates
 
 TOP = {
     "schema_version", "protocol", "seed", "effort", "as_of", "release", "dataset", "members", "methods", "fused",
-    "tasks", "channels", "gain", "oracle", "segments", "search", "relations", "timings_s", "peak_rss_mb",
+    "tasks", "channels", "gain", "oracle", "segments", "search", "relations", "scenarios", "timings_s", "peak_rss_mb",
 }  # fmt: skip
 METRICS = {
     f"{name}@{k}"

@@ -117,7 +117,7 @@ def test_a_new_release_is_followed_by_the_same_rules(release: Path, store: Path,
     path.write_text("rules: []")
     follower.look()
     names = [[rule.name for rule in live.engine.rules.rules] for live in served]
-    assert names == [["unavailable", "seen", "window"], ["unavailable", "seen"]]
+    assert names == [["unavailable", "seen", "substitutes", "window"], ["unavailable", "seen", "substitutes"]]
     assert {live.digest for live in served} == {digest}
 
 
