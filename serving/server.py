@@ -76,9 +76,10 @@ def serve(
     door.install(app)
     if page:
         from serving.storefront.own import OwnShop
-        from serving.storefront.page import Storefront
+        from serving.storefront.page import PREFIX, Storefront
 
         Storefront(lambda: model.live, OwnShop.read(shop) if shop else None).install(app)
+        log.info("the page is http://%s:%d%s/", host, port, PREFIX)
 
     class Server(ModelServer):  # type: ignore[misc]
         """KServe's server, listening where it is told to."""

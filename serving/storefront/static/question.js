@@ -50,8 +50,8 @@ function used(question, name) {
 // What is missing or wrong: [key of the words, field]; null where the question can be asked.
 export function problem(question, picture) {
   const needed = FIELDS[question.scenario][0];
-  if (needed === "item_id" && !question.item_id.trim() && !picture) return ["need_picture", needed];
-  if (needed && needed !== "item_id" && !question[needed].trim()) return ["need", needed];
+  const pictured = fieldsOf(question.scenario).includes("image");
+  if (needed && !question[needed].trim() && !(pictured && picture)) return [pictured ? "need_picture" : "need", needed];
   const k = Number(question.k);
   if (!Number.isInteger(k) || k < 1 || k > MAX_K) return ["need_k", "k"];
   if (question.low !== "" && question.high !== "" && Number(question.low) > Number(question.high)) return ["need_range", "low"];

@@ -17,7 +17,7 @@ def test_a_file_that_is_no_picture_is_said_so(page: Page, home: str) -> None:
 @pytest.mark.parametrize(
     ("address", "words", "field"),
     [
-        ("?scenario=search", "Fill in: Query.", "query"),
+        ("?scenario=search", "Fill in: Query. Or drop a picture.", "query"),
         ("?scenario=similar", "Fill in: Product id. Or drop a picture.", "item_id"),
         ("?scenario=bundle", "Fill in: Basket: product ids, separated by commas.", "item_ids"),
         ("?scenario=recommend&k=0", "How many: a whole number from 1 to 200.", "k"),
