@@ -111,7 +111,7 @@ def _users(
 ) -> tuple[UserStates, list[list[str]]]:
     """What the feature store says of the users, and per instance whether it could not be asked."""
     users = [instance.user_id or "" for instance in instances]
-    if scenario == RECOMMEND and any(users):
+    if any(users) and engine.asks_of_users(scenario):
         try:
             if port is None:
                 raise ConnectionError("no feature store is configured")

@@ -77,6 +77,10 @@ class Blend(Config):
         """(K, F) the weights as an array, read-only."""
         return _array(self.weights)
 
+    def weighs(self, name: str) -> bool:
+        """Has the member *name* any weight in it."""
+        return name in self.members and bool(self.table[self.members.index(name)].any())
+
     def for_present(self, present: Sequence[str]) -> "Blend":
         """The blend for a request that only the members *present* can answer: fitted without the one that is absent."""
         absent = [name for name in self.members if name not in present]

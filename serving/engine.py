@@ -19,8 +19,9 @@ from serving.encoder import TextEncoder
 from serving.glossary import Glossary
 from serving.instances import Instance
 from serving.members.base import Member, load_members
+from serving.members.relations import rivals
 from serving.pool import Pool, Ranking, union
-from serving.queries import DISCOVERY, NEXT_BASKET, RECOMMEND, Queries
+from serving.queries import DISCOVERY, NEXT_BASKET, RECOMMEND, SEARCH, Queries
 from serving.ranking import contributions, in_order, totals
 from serving.release import Manifest, verify
 from serving.rules.book import Hidden, Rulebook
@@ -151,7 +152,7 @@ class Engine:
     ) -> Pool:
         """The pool of the rows that `full_scores` gave for *queries*; *anything*: with items nobody has recalled."""
         channels = {name: top_k(scores, recall) for name, scores in rows.items()}
-        finding = [found for name, found in channels.items() if self.members[name].recalls]
+        finding = [found for name, found in channels.items() if self._finds(name, queries.scenario)]
         shown = [first_shown(rows, recall)] if anything else []
         candidates = union([*(finding or channels.values()), *shown])
         pool = self._pool(queries, rows, candidates, channels)
@@ -193,8 +194,26 @@ class Engine:
         return [
             (name, member)
             for name, member in self.members.items()
-            if queries.scenario in member.scenarios and not (member.met_only and self.rulebook.hides_met(task))
+            if self._speaks(name, queries.scenario, task) and not (member.met_only and self.rulebook.hides_met(task))
         ]
+
+    def asks_of_users(self, scenario: str) -> bool:
+        """Does an answer to *scenario* depend on who asks."""
+        if scenario != SEARCH:
+            return scenario == RECOMMEND
+        return any(
+            SEARCH in member.weighs and self._speaks(name, SEARCH, SEARCH) for name, member in self.members.items()
+        )
+
+    def _finds(self, name: str, scenario: str) -> bool:
+        return self.members[name].recalls and scenario in self.members[name].scenarios
+
+    def _speaks(self, name: str, scenario: str, task: str) -> bool:
+        """Does the member answer the scenario, or weigh what others found, where the task's blend asks it to."""
+        member = self.members[name]
+        if scenario in member.scenarios or self.fusion is None:
+            return scenario in member.scenarios | member.weighs
+        return scenario in member.weighs and task in self.fusion.tasks and self.fusion.blend(task).weighs(name)
 
     def _pool(self, queries: Queries, rows: Mapping[str, Floats], candidates: Ints, channels: dict[str, Ints]) -> Pool:
         scores = np.stack([gather(row, candidates) for row in rows.values()], axis=2)

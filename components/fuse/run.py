@@ -19,6 +19,7 @@ from components.fuse.options import Options
 from components.fuse.pools import answers, fit_set
 from components.fuse.priors import prior_of
 from components.fuse.search import fit_search
+from components.fuse.searches import SEARCHES_FILE, fit_searches
 from serving.blend import Fusion, TaskFusion
 from serving.catalogue import Catalogue
 from serving.engine import Engine
@@ -70,7 +71,7 @@ def fuse(
     engines = fit_engines(inputs, shop)
     tasks, reports = _recommend(inputs, shop, serving, engines, config, seed)
     if _members(serving, SEARCH):
-        tasks[SEARCH], reports[SEARCH] = _search(prepared / JUDGEMENTS_FILE, serving, out, seed)
+        tasks[SEARCH], reports[SEARCH] = _search(inputs, shop, serving, engines, out, config, seed)
     if _members(serving, BUNDLE):
         tasks[BUNDLE], reports[BUNDLE] = _bundle(shop, serving, engines, config, seed)
     if _members(serving, SIMILAR):
@@ -135,12 +136,31 @@ def _bundle(
     return fit_task(sets, {}, bundle_options(sets[0].members, config.folds, seed))
 
 
-def _search(path: Path, serving: Engine, out: Path, seed: int) -> tuple[TaskFusion, dict[str, Any]]:
+def _search(
+    inputs: Inputs,
+    shop: Prepared,
+    serving: Engine,
+    engines: dict[str, Engine],
+    out: Path,
+    config: FusionConfig,
+    seed: int,
+) -> tuple[TaskFusion, dict[str, Any]]:
+    """From judgements, else from what users took after searching, else the prior."""
+    path = inputs.prepared / JUDGEMENTS_FILE
     if not path.exists():
-        return _prior(serving, SEARCH)
+        return _searches(inputs, shop, serving, engines, config, seed) or _prior(serving, SEARCH)
     fusion, by_query, report = fit_search(serving, pd.read_parquet(path), seed)
     write_json(out / OUT_OF_FOLD_FILE, {query: blend.model_dump(mode="json") for query, blend in by_query.items()})
     return fusion, report
+
+
+def _searches(
+    inputs: Inputs, shop: Prepared, serving: Engine, engines: dict[str, Engine], config: FusionConfig, seed: int
+) -> tuple[TaskFusion, dict[str, Any]] | None:
+    path = inputs.prepared / SEARCHES_FILE
+    if not path.exists():
+        return None
+    return fit_searches(engines, serving, shop, pd.read_parquet(path), inputs.features / "states", config, seed)
 
 
 def _prior(engine: Engine, scenario: str) -> tuple[TaskFusion, dict[str, Any]]:

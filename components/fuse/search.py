@@ -42,6 +42,7 @@ def fit_search(
         The fusion, by query the blend that has not seen it, and a report.
     """
     queries, fit = judged_set(engine, judgements)
+    fit = fit.of(speaking(fit) or fit.members)
     prior = prior_of(SEARCH, fit.members)
     options = Options(folds=FOLDS, seed=seed, prior=prior)
     if len(queries) < FEWEST_QUERIES or not (fit.labels > 0).any():
@@ -73,6 +74,11 @@ def judged_set(engine: Engine, judgements: pd.DataFrame) -> tuple[list[str], Fit
     relevant = np.array([int((part[c.GRADE] > 0).sum()) for _, part in grouped], dtype=np.int64)
     fit = join(pools, labels, relevant, np.arange(len(grouped), dtype=np.int64), None)
     return [query for query, _ in grouped], fit
+
+
+def speaking(fit: FitSet) -> tuple[str, ...]:
+    """The members that score anything at all: to learn a weight for the others would be to guess it."""
+    return tuple(name for at, name in enumerate(fit.members) if np.isfinite(fit.scores[:, :, at]).any())
 
 
 def _ask(engine: Engine, texts: list[str]) -> Queries:

@@ -13,7 +13,7 @@ from serving.arrays import Bools, Floats, Longs
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.history import HistoryWeights
-from serving.queries import BUNDLE, RECOMMEND, SIMILAR, Queries
+from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR, Queries
 from serving.states import UserStates
 
 Doubles = npt.NDArray[np.float64]
@@ -29,6 +29,7 @@ class Als(Member):
     kind: ClassVar[str] = "als"
     family: ClassVar[Family] = "cf"
     scenarios: ClassVar[frozenset[str]] = frozenset({RECOMMEND, SIMILAR, BUNDLE})
+    weighs: ClassVar[frozenset[str]] = frozenset({SEARCH})
 
     def __init__(self, factors: Floats, known: Bools, history: HistoryWeights, alpha: float, reg: float) -> None:
         """Take (n_items, d) item factors, which items (n_items,) training met, and the numbers of the fold-in."""

@@ -12,7 +12,7 @@ from serving.arrays import Floats
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
-from serving.queries import RECOMMEND, SIMILAR, Queries
+from serving.queries import RECOMMEND, SEARCH, SIMILAR, Queries
 from serving.states import UserStates
 
 ARRAYS = ("data", "indices", "indptr")
@@ -29,6 +29,7 @@ class Attributes(Member):
     kind: ClassVar[str] = "attributes"
     family: ClassVar[Family] = "text"
     scenarios: ClassVar[frozenset[str]] = frozenset({RECOMMEND, SIMILAR})
+    weighs: ClassVar[frozenset[str]] = frozenset({SEARCH})
 
     def __init__(
         self, items: sparse.csr_matrix, transitions: Floats, prior: Floats, half_life: float, count_power: float

@@ -25,6 +25,7 @@ class Member(ABC):
     kind: ClassVar[str]
     family: ClassVar[Family]
     scenarios: ClassVar[frozenset[str]]
+    weighs: ClassVar[frozenset[str]] = frozenset()  # scenarios in which it has a say on what others found, if weighted
     met_only: ClassVar[bool] = False  # scores only items the user has met: nothing to say where those are hidden
     recalls: ClassVar[bool] = True  # does it find candidates; False: it only weighs what others found
     name: str  # its folder's name

@@ -11,6 +11,7 @@ from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE
 from serving.members.folded import FoldedMember, read_arrays
 from serving.members.history import HistoryWeights
+from serving.queries import SEARCH
 
 ARRAYS = ("components", "gains", "source", "target", "known")
 
@@ -19,6 +20,7 @@ class Pca(FoldedMember):
     """score = x diag(source) V diag(gains) V' diag(target), x the user's weighted history, V the components."""
 
     kind: ClassVar[str] = "pca"
+    weighs: ClassVar[frozenset[str]] = frozenset({SEARCH})
 
     def __init__(
         self, components: Floats, gains: Floats, source: Floats, target: Floats, known: Bools, history: HistoryWeights

@@ -10,7 +10,7 @@ from components.common.moments import DAY
 from serving.arrays import Floats
 from serving.catalogue import Catalogue
 from serving.members.base import Family, Member
-from serving.queries import RECOMMEND, Queries
+from serving.queries import RECOMMEND, SEARCH, Queries
 from serving.states import UserStates
 
 PRIOR = 1.0  # intervals of the item's usual length that a user's own interval starts from
@@ -68,6 +68,7 @@ class Repurchase(Member):
     kind: ClassVar[str] = "repurchase"
     family: ClassVar[Family] = "cf"
     scenarios: ClassVar[frozenset[str]] = frozenset({RECOMMEND})
+    weighs: ClassVar[frozenset[str]] = frozenset({SEARCH})
     met_only = True
 
     def __init__(self, interval: Floats, again: Floats, recent: Floats, coefficients: Floats) -> None:
