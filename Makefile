@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO = runs/demo
+BAZAAR = runs/bazaar
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install install-bench check test test-all demo serve compile bench bench-quality bench-scale bench-pipeline bench-sentiment lock clean
+.PHONY: help install install-bench check test test-all demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-sentiment lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -42,8 +43,18 @@ demo: install  ## the whole pipeline on Complete Journey, served and asked
 	$(BIN)/cuvee run --data complete-journey --out $(DEMO)
 	$(BIN)/cuvee demo --out $(DEMO)
 
-serve: install  ## keep the demo's server up on port 8080
+demo-bazaar: install  ## a simulated shop with media through the pipeline, served with the page on port 8080 until Ctrl-C
+	rm -rf $(BAZAAR)/shop
+	$(BIN)/cuvee bazaar --users 400 --items 240 --out $(BAZAAR)/shop
+	$(BIN)/cuvee run --data $(BAZAAR)/shop --out $(BAZAAR)
+	$(BIN)/cuvee demo --out $(BAZAAR) --user u0000004 --query "purple glass"
+	$(BIN)/cuvee serve --store $(BAZAAR)/store --shop $(BAZAAR)/shop
+
+serve: install  ## keep the demo's server up on port 8080, with the page /storefront/
 	$(BIN)/cuvee serve --store $(DEMO)/store
+
+screenshots: install  ## take the pictures of the README again (needs Chromium and a Chinese font)
+	CUVEE_SCREENSHOTS=1 $(BIN)/python -m pytest tests/serving/storefront -k readme
 
 compile: install  ## write pipelines/compiled and docs/pipeline.md
 	$(BIN)/cuvee compile
