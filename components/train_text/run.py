@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from components.common.config import Effort
+from components.common.files import write_json
 from components.common.prepared import Cut, Prepared
 from components.common.settings import Settings
 from components.common.stage import progress
@@ -26,9 +27,11 @@ from components.train_text.word2vec import Word2vecConfig, train_word2vec
 from components.train_text.word2vec import choose as choose_word2vec
 from serving.arrays import Floats
 from serving.members import kinds
+from serving.members.base import MEMBER_FILE
 
 TEXT_FILE = "text.npy"
-MEMBERS = ("attributes", "lexical", "profile", "sentiment", "text", "tfidf", "word2vec")
+MEDIA = ("audio", "image", "video")  # members of shops that have such files: <name>.npy lies beside TEXT_FILE
+MEMBERS = ("attributes", "lexical", "named", "profile", "sentiment", "text", "tfidf", "word2vec")
 LONG = ("word2vec",)  # only with effort "full", unless the settings ask for it
 EFFORTS: dict[Effort, ProjectionConfig] = {
     "fast": ProjectionConfig(),
@@ -105,6 +108,7 @@ def _steps(
     return {
         "attributes": lambda out: train_attributes(shop, cut, out, numbers.attributes, seed, ones),
         "lexical": lambda out: _index(shop, cut, out),
+        "named": lambda out: write_json(out / MEMBER_FILE, {"kind": "named"}),
         "profile": lambda out: train_profile(shop, cut, out, numbers.profile),
         "sentiment": lambda out: train_sentiment(shop, cut, out, numbers.sentiment, seed),
         "text": lambda out: train_text_member(shop, vectors, cut, out, seed, numbers.text),

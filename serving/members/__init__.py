@@ -20,6 +20,7 @@ _HOMES = {
     "profile": "serving.members.profile:Profile",
     "text": "serving.members.text:Text",
     "lexical": "serving.members.lexical:Lexical",
+    "named": "serving.members.named:Named",
     "sentiment": "serving.members.sentiment:SentimentOfItems",
     "complements": "serving.members.relations:Complements",
     "substitutes": "serving.members.relations:Substitutes",

@@ -8,12 +8,14 @@ from scipy import sparse
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from serving.arrays import Floats, Ints
+from serving.arrays import PAD, Floats, Ints, top_k
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
 from serving.queries import RECOMMEND, SEARCH, SIMILAR, Queries
 from serving.states import UserStates
+
+NEAREST, LEANING = 5, 0.5  # documents that a query leans towards, and how far
 
 
 class Text(Member):
@@ -82,8 +84,19 @@ class Text(Member):
     def _asked(self, queries: Queries) -> Floats:
         if queries.text_vectors is None:
             return np.full((len(queries), len(self.document_of)), np.nan, dtype=np.float32)
-        scores: Floats = (queries.text_vectors @ self.vectors.T)[:, self.document_of]
+        scores: Floats = (leaning(queries.text_vectors, self.vectors) @ self.vectors.T)[:, self.document_of]
         return scores
+
+
+def leaning(asked: Floats, vectors: Floats) -> Floats:
+    """(n, d) the query vectors *asked*, each drawn half its length towards the mean of the NEAREST document *vectors*.
+
+    A query is a word or two; what lies nearest says in whole titles what such a word stands for here (Rocchio).
+    """
+    near = top_k(asked @ vectors.T, NEAREST)
+    found = near != PAD
+    total = np.where(found[:, :, None], vectors[np.maximum(near, 0)], 0).sum(axis=1)
+    return unit(asked + np.float32(LEANING) * total / np.maximum(found.sum(axis=1), 1)[:, None])
 
 
 def unit(rows: Floats) -> Floats:

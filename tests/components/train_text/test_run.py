@@ -14,7 +14,7 @@ from components.train_text.run import train_text
 from serving.catalogue import Catalogue
 from serving.members.base import load_members
 
-MEMBERS = ["attributes", "lexical", "text", "tfidf"]
+MEMBERS = ["attributes", "lexical", "named", "text", "tfidf"]
 
 
 def save(shop: Prepared, folder: Path) -> None:

@@ -10,7 +10,7 @@ from components.common.prepared import Cut, Prepared
 from components.train_text.projection import Projection
 from components.train_text.text import TextConfig, train_text_member
 from serving.catalogue import Catalogue
-from serving.members.text import Text
+from serving.members.text import Text, leaning, unit
 from serving.queries import SEARCH, SIMILAR, Queries
 from serving.states import UserStates
 
@@ -47,7 +47,8 @@ def test_a_query_is_compared_in_the_encoders_own_space(planted: Text) -> None:
     vectors = real_encoder().encode_queries(["sprinkler for the garden"])
     states = UserStates.from_items([[]], 0)
     scores = planted.score_all(Queries(SEARCH, states, ("",), vectors))
-    np.testing.assert_allclose(scores, (vectors @ planted.vectors.T)[:, planted.document_of], atol=1e-6)
+    asked = leaning(vectors, planted.vectors)
+    np.testing.assert_allclose(scores, (asked @ planted.vectors.T)[:, planted.document_of], atol=1e-6)
     assert set(np.argsort(-scores[0])[:5] % 3) == {1}
 
 
@@ -64,3 +65,19 @@ def test_without_events_it_is_the_frozen_encoder(tmp_path: Path) -> None:
     train_text_member(alone, vectors, cut, tmp_path, 0)
     scores = Text.load(tmp_path, Catalogue(shop.items)).score_all(Queries(SIMILAR, UserStates.from_items([[3]], 0)))
     np.testing.assert_allclose(scores[0], vectors @ vectors[3], atol=1e-5)
+
+
+def test_a_query_leans_towards_what_lies_nearest() -> None:
+    """Of two documents as near to the query, the one among its nearest neighbours comes first."""
+    crowd = np.array([[0.9, 0.1, 0.0]] * 5, dtype=np.float32)
+    pair = np.array([[0.6, 0.6, 0.0], [0.6, -0.6, 0.0]], dtype=np.float32)
+    vectors = unit(np.concatenate([crowd, pair]))
+    asked = np.array([[1.0, 0.0, 0.0], [np.nan] * 3], dtype=np.float32)
+    assert vectors[5] @ asked[0] == vectors[6] @ asked[0]
+    leant = leaning(asked, vectors)
+    assert leant[0] @ vectors[5] > leant[0] @ vectors[6]
+    np.testing.assert_allclose(np.linalg.norm(leant[0]), 1, rtol=1e-6)
+    assert np.isnan(leant[1]).all()
+    # by hand: (1, 0, 0) + .5 * (.9, .1, 0) / |(.9, .1)|
+    by_hand = np.array([1 + 0.45 / 0.82**0.5, 0.05 / 0.82**0.5, 0])
+    np.testing.assert_allclose(leant[0], by_hand / np.linalg.norm(by_hand), rtol=1e-5)
