@@ -70,7 +70,7 @@ def as_rules(found: list[Association], ids: list[str], titles: list[str]) -> str
             "confidence": round(one.confidence, 3),
             "support": one.support,
         }
-        told = " ".join(f"{titles[one.given]} -> {titles[one.then]}: lift {one.lift:.1f}".split())
+        told = _line(f"{titles[one.given]} -> {titles[one.then]}: lift {one.lift:.1f}")
         entry = yaml.safe_dump([rule], sort_keys=False, allow_unicode=True, width=110)
         lines += [f"  # {told}", *(f"  {line}" for line in entry.splitlines())]
     return "\n".join(lines) + "\n"
@@ -96,6 +96,11 @@ def _lower(share: Doubles, of: Doubles) -> Doubles:
     middle = share + Z**2 / (2 * of)
     reach = Z * np.sqrt(share * (1 - share) / of + Z**2 / (4 * of**2))
     return np.asarray((middle - reach) / (1 + Z**2 / of))
+
+
+def _line(text: str) -> str:
+    """*text* on one line, of characters that YAML lets stand in a comment."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def _quoted(text: str) -> str:

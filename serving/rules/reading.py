@@ -131,7 +131,7 @@ def _told(error: Any) -> str:
     """What is wrong, in words."""
     named = [str(part) for part in error["loc"] if not isinstance(part, int) and part not in ACTIONS]
     inside = any(isinstance(part, int) for part in error["loc"])
-    name, found = ".".join(named[1:] if inside else named), json.dumps(error.get("input"), default=str)
+    name, found = ".".join(named[1:] if inside else named), _shown(error.get("input"))
     if error["type"] == "extra_forbidden":
         known = sorted(_model(error["loc"]).model_fields)
         near = get_close_matches(name, known, n=1)
@@ -141,6 +141,14 @@ def _told(error: Any) -> str:
         return f"'action': expected one of {', '.join(ACTIONS)}."
     told = error["msg"].removeprefix("Value error, ")
     return f"'{name}': {told} (found {found:.100})." if name else f"{told}."
+
+
+def _shown(value: object) -> str:
+    """*value* as JSON; its kind, where it cannot be written: YAML knows dates for names, and numbers without end."""
+    try:
+        return json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return type(value).__name__
 
 
 def _model(location: Sequence[int | str]) -> type[Config]:

@@ -51,5 +51,11 @@ def test_what_is_written_is_what_the_server_reads(item_id: str) -> None:
     assert (rule.by, rule.given, rule.tasks, rule.confidence, rule.support) == (0.75, ("x",), ("bundle",), 0.75, 30)
 
 
+@pytest.mark.parametrize("title", ["bell \x07", "zero \x00 one", "\ufffe", "next\x85line", "\u2028 x", "# - [", "\x7f"])
+def test_no_title_spoils_the_file_it_is_noted_in(title: str) -> None:
+    text = as_rules([Association(0, 1, 30, 0.75, 5.0)], ["a", "b"], [title, title])
+    assert len(read(text.encode(), "mined.yaml").rules) == 1
+
+
 def test_nothing_mined_is_a_set_of_no_rules() -> None:
     assert read(as_rules([], [], []).encode(), "mined.yaml").rules == ()

@@ -103,8 +103,9 @@ def test_what_is_no_set_of_rules_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["!!python/object/apply:os.system [x]", "{[1]: 2}", "!x y", "2024-13-45", "!!int x", "0x", "!!binary x", "<<: 3"],
-)
+    ["!!python/object/apply:os.system [x]", "{[1]: 2}", "!x y", "2024-13-45", "!!int x", "0x", "!!binary x", "<<: 3",
+     "{2024-01-01: x}", "0x" + "f" * 5000, "1" + ":59" * 3000, "!!set {2024-01-01}"],
+)  # fmt: skip
 def test_no_value_of_yaml_stops_the_reader(value: str) -> None:
     assert told(f"rules:\n  - name: {value}\n").startswith("rules.yaml")
 
