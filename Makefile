@@ -7,7 +7,7 @@ BAZAAR = runs/bazaar
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install install-bench check test test-all demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-sentiment lock clean
+.PHONY: help install install-bench check test test-all demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -71,6 +71,9 @@ bench-scale: install  ## training up to a million users and items -> docs/benchm
 
 bench-pipeline: install  ## work and memory of every stage on 200,000 interactions -> docs/benchmarks.md (some 6 minutes)
 	$(BIN)/python -m benchmarks.pipeline --page
+
+bench-search: install  ## search against lexical engines, Chinese on English titles -> runs/bench (some 10 minutes, CUVEE_TEST_DATA)
+	$(BIN)/python -m benchmarks.search --out runs/bench
 
 bench-sentiment: install  ## sentiment of Chinese reviews: a held-out fifth, each category left out (CUVEE_TEST_DATA)
 	$(BIN)/python -m benchmarks.sentiment --out runs/bench
