@@ -66,7 +66,8 @@ function labels({ item, goods, before, moved, language }) {
   const found = [];
   const add = (kind, text) => found.push(element("span", { className: `label ${kind}` }, text));
   if (item.ad) add("ad", say(language, "ad"));
-  if (item.campaign_id) add("campaign", `${say(language, "campaign_label")}: ${item.campaign_id}`);
+  const campaigns = item.campaign_ids ?? (item.campaign_id ? [item.campaign_id] : []);
+  for (const campaign of campaigns) add("campaign", `${say(language, "campaign_label")}: ${campaign}`);
   if (goods.available === false) add("gone", say(language, "sold_out"));
   if (typeof goods.sentiment === "number" && goods.reviews > 0) {
     add("reviews", say(language, "reviews", { score: (1 + 4 * goods.sentiment).toFixed(1), n: goods.reviews }));

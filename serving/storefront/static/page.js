@@ -1,32 +1,14 @@
 // The page: the address says what is asked, the form changes the address, the server answers.
 
-import { card, element } from "./cards.js";
+import { calm, clear, complain, drawAnswer, tell } from "./answer.js";
+import { element } from "./cards.js";
+import { drawForm, drawPicture, drawScenarios, drawSliders, readForm, readSlider, showFields } from "./form.js";
 import { shrink } from "./picture.js";
-import { fieldsOf, fromAddress, instanceOf, known, listed, MAX_K, problem, toAddress, weightsOf } from "./question.js";
+import { fieldsOf, fromAddress, instanceOf, known, MAX_K, problem, toAddress, weightsOf } from "./question.js";
 import { about, goodsOf, predictions, ServerError } from "./server.js";
-import { LANGUAGES, say } from "./words.js";
+import { at, state, words } from "./state.js";
 
 const PAUSE_MS = 200; // a slider that moves asks once it rests
-const TEXTS = ["query", "user_id", "item_id", "item_ids", "new_only", "category", "brand", "low", "high", "k"];
-const at = (id) => document.getElementById(id);
-
-const state = {
-  language: first(new URLSearchParams(location.search).get("lang"), navigator.language.slice(0, 2)),
-  question: fromAddress(location.search),
-  picture: null,
-  shop: { scenarios: {}, users: [], queries: [], currency: "" },
-  shown: null, // the last answer, so that another language needs no other question
-  status: null,
-  asking: null,
-};
-
-function first(...languages) {
-  return languages.find((language) => language in LANGUAGES) ?? "en";
-}
-
-const words = (key, values) => say(state.language, key, values);
-
-// ---- words and form
 
 function translate() {
   document.documentElement.lang = state.language === "zh" ? "zh-Hans" : "en";
@@ -42,90 +24,12 @@ function translate() {
   if (state.status) tell(...state.status);
 }
 
-function drawScenarios() {
-  const made = Object.keys(state.shop.scenarios).filter(known).map((scenario) => {
-    const radio = element("input", { type: "radio", name: "scenario", value: scenario, checked: scenario === state.question.scenario });
-    return element("label", {}, radio, words(scenario));
-  });
-  const held = document.activeElement?.name === "scenario";
-  at("scenarios").replaceChildren(...made);
-  if (held) at("scenarios").querySelector("input:checked")?.focus();
-  showFields();
-}
-
-function showFields() {
-  const wanted = fieldsOf(state.question.scenario);
-  for (const field of document.querySelectorAll("[data-for]")) field.hidden = !wanted.includes(field.dataset.for);
-}
-
-function drawForm() {
-  for (const name of TEXTS) at(name).value = state.question[name];
-  at("available").checked = state.question.available;
-  at("filters").open ||= ["category", "brand", "low", "high"].some((name) => state.question[name] !== "") || state.question.available;
-  at("weights").open ||= Object.keys(weightsOf(state.question)).length > 0;
-  drawScenarios();
-  drawSliders();
-}
-
-function readForm() {
-  for (const name of TEXTS) state.question[name] = at(name).value;
-  state.question.available = at("available").checked;
-}
-
-function drawSliders() {
-  const members = state.shop.scenarios[state.question.scenario] ?? [];
-  const held = document.activeElement?.dataset.member;
-  at("sliders").replaceChildren(...members.map(slider));
-  if (held) at("sliders").querySelector(`[data-member="${CSS.escape(held)}"]`)?.focus();
-}
-
-function slider(member) {
-  const id = `weight-${member}`;
-  const value = state.question.weights[member] ?? 1;
-  const spoken = (number) => words("times", { value: number.toFixed(1) });
-  const output = element("span", { className: "factor", "aria-hidden": "true" }, `× ${value.toFixed(1)}`);
-  const input = element("input", { type: "range", id, min: "0", max: "3", step: "0.1", "data-member": member, "aria-valuetext": spoken(value) });
-  input.value = value;
-  input.addEventListener("input", () => {
-    const moved = Number(input.value);
-    state.question.weights[member] = moved;
-    output.textContent = `× ${moved.toFixed(1)}`;
-    input.setAttribute("aria-valuetext", spoken(moved));
-    clearTimeout(state.pause);
-    state.pause = setTimeout(() => ask("replace"), PAUSE_MS);
-  });
-  return element("div", { className: "slider" }, element("label", { htmlFor: id }, member), output, input);
-}
-
-// ---- asking
-
-function tell(key, values = {}) {
-  state.status = [key, values];
-  const { found, question } = values;
-  at("status").textContent = words(key, { ...values, found: found && words(...found), question: question && asked(question) });
-}
-
-function complain(key, values = {}, field = null) {
-  const label = field && document.querySelector(`label[for="${field}"]`);
-  at("error").textContent = words(key, { ...values, field: label ? label.textContent : field });
-  at("error").hidden = false;
-  if (field) {
-    at(field).setAttribute("aria-invalid", "true");
-    at(field).focus();
-  }
-}
-
-function calm() {
-  at("error").hidden = true;
-  for (const field of document.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
-}
-
 // how: "push" or "replace" the address, or "" to leave it
 async function ask(how) {
   clearTimeout(state.pause);
   calm();
   const wrong = problem(state.question, state.picture);
-  if (wrong) return complain(wrong[0], {}, wrong[1]);
+  if (wrong) return complain(wrong[0], {}, wrong[1], wrong[2]);
   if (how) history[`${how}State`](null, "", toAddress(state.question, state.language));
   state.asking?.abort();
   const own = (state.asking = new AbortController());
@@ -156,51 +60,6 @@ async function ask(how) {
   }
 }
 
-function clear() {
-  state.shown = state.status = null;
-  for (const id of ["products", "notes", "status", "facts"]) at(id).replaceChildren();
-  at("notes").hidden = at("reasons").hidden = true;
-}
-
-function asked({ question, picture }) {
-  const named = question[{ recommend: "user_id", campaign: "user_id", similar: "item_id", bundle: "item_ids" }[question.scenario] ?? "query"];
-  const said = named || (picture ? words("the_picture") : question.user_id || words("anybody"));
-  return `${words(question.scenario)} “${said}”`;
-}
-
-// ---- answers
-
-function drawAnswer() {
-  const { answer, goods, before, moved } = state.shown;
-  const { language } = state;
-  const parts = answer.items.flatMap((item) => Object.values(item.why ?? {}).map(Math.abs));
-  const largest = Math.max(...parts, 1e-9);
-  const open = at("reasons").getAttribute("aria-pressed") === "true";
-  const cards = answer.items.map((item) => card({
-    item, goods: goods[item.item_id] ?? {}, before: before[item.item_id], moved, largest, language, open,
-    currency: state.shop.currency, address,
-  }));
-  at("products").replaceChildren(...cards);
-  at("reasons").hidden = !answer.items.length;
-  const told = (names) => names.map((name) => words(`lost_${name}`)).join(", ");
-  const notes = [];
-  if (!answer.items.length) notes.push(words("nothing"));
-  if (answer.relaxed?.length) notes.push(words("relaxed", { what: told(answer.relaxed) }));
-  if (answer.degraded?.length) notes.push(words("degraded", { what: told(answer.degraded) }));
-  at("notes").replaceChildren(...notes.map((note) => element("li", {}, note)));
-  at("notes").hidden = !notes.length;
-  at("facts").textContent = words("facts", { method: answer.method, release: answer.release.slice(0, 12), as_of: answer.as_of.slice(0, 10) });
-}
-
-// The link of a product to *scenario*: it alone, or with what is in the basket already
-function address(scenario, id) {
-  const basket = state.question.scenario === "bundle" ? listed(state.question.item_ids) : [];
-  const item_ids = [...basket.filter((other) => other !== id), id].slice(-50).join(",");
-  return toAddress({ ...fromAddress(""), k: state.question.k, scenario, item_id: id, item_ids }, state.language);
-}
-
-// ---- pictures
-
 async function take(file) {
   if (!file) return;
   const made = await shrink(file);
@@ -220,18 +79,6 @@ function leave() {
   at("file").value = "";
 }
 
-function drawPicture() {
-  const { picture } = state;
-  at("preview").hidden = at("unpicture").hidden = !picture;
-  if (picture) at("preview").src = picture.url;
-  else at("preview").removeAttribute("src");
-  at("picture-note").textContent = picture
-    ? words("picture_ready", { name: picture.name, size: Math.ceil(picture.bytes / 1024) })
-    : words("picture_note");
-}
-
-// ---- wiring
-
 function wire() {
   at("question").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -246,6 +93,11 @@ function wire() {
     drawSliders();
     calm();
     if (!problem(state.question, state.picture)) ask("push");
+  });
+  at("sliders").addEventListener("input", (event) => {
+    readSlider(event.target);
+    clearTimeout(state.pause);
+    state.pause = setTimeout(() => ask("replace"), PAUSE_MS);
   });
   at("reset").addEventListener("click", () => {
     state.question.weights = {};

@@ -2,23 +2,23 @@
 
 export const MAX_K = 200;
 const FILTERS = ["category", "brand", "low", "high"];
-const TEXTS = ["query", "user_id", "item_id", "item_ids", "new_only", ...FILTERS];
-// which fields a scenario has; the first is the one it cannot do without, "" if there is none
-const FIELDS = {
-  recommend: ["", "user_id", "new_only"],
-  search: ["query", "query", "user_id", "image"],
-  similar: ["item_id", "item_id", "image"],
-  bundle: ["item_ids", "item_ids"],
-  campaign: ["user_id", "user_id"],
-  ads: ["", "user_id", "query"],
+const TEXTS = ["query", "user_id", "campaign_id", "item_id", "item_ids", "new_only", ...FILTERS];
+// needs: one of these; fields: what else it takes
+const SCENARIOS = {
+  recommend: { needs: [], fields: ["user_id", "new_only"] },
+  search: { needs: ["query", "image"], fields: ["user_id"] },
+  similar: { needs: ["item_id", "image"], fields: [] },
+  bundle: { needs: ["item_ids"], fields: [] },
+  campaign: { needs: ["user_id", "campaign_id"], fields: ["new_only"] },
+  ads: { needs: [], fields: ["user_id", "query"] },
 };
 
 export function fieldsOf(scenario) {
-  return FIELDS[scenario].slice(1);
+  return [...SCENARIOS[scenario].needs, ...SCENARIOS[scenario].fields];
 }
 
 export function known(scenario) {
-  return scenario in FIELDS;
+  return Object.hasOwn(SCENARIOS, scenario);
 }
 
 // The question that an address asks; null where it asks none.
@@ -47,11 +47,11 @@ function used(question, name) {
   return fieldsOf(question.scenario).includes(name);
 }
 
-// What is missing or wrong: [key of the words, field]; null where the question can be asked.
+// What is missing or wrong: [key of the words, field, another field that would do]; null where the question can be asked.
 export function problem(question, picture) {
-  const needed = FIELDS[question.scenario][0];
-  const pictured = fieldsOf(question.scenario).includes("image");
-  if (needed && !question[needed].trim() && !(pictured && picture)) return [pictured ? "need_picture" : "need", needed];
+  const { needs } = SCENARIOS[question.scenario];
+  const given = needs.some((name) => (name === "image" ? picture : question[name].trim()));
+  if (needs.length && !given) return [needs.includes("image") ? "need_picture" : needs.length > 1 ? "need_either" : "need", ...needs];
   const k = Number(question.k);
   if (!Number.isInteger(k) || k < 1 || k > MAX_K) return ["need_k", "k"];
   if (question.low !== "" && question.high !== "" && Number(question.low) > Number(question.high)) return ["need_range", "low"];
@@ -61,7 +61,7 @@ export function problem(question, picture) {
 // The instance as the server reads it.
 export function instanceOf(question, picture) {
   const asked = { scenario: question.scenario, k: Number(question.k), explain: true };
-  for (const name of ["query", "user_id", "item_id"]) {
+  for (const name of ["query", "user_id", "campaign_id", "item_id"]) {
     if (used(question, name) && question[name].trim()) asked[name] = question[name].trim();
   }
   if (used(question, "item_ids")) asked.item_ids = listed(question.item_ids);

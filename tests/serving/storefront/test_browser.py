@@ -165,7 +165,7 @@ def test_ads_and_campaigns_are_labelled_where_the_answer_carries_them(page: Page
     def with_labels(route: Route) -> None:
         answer = route.fetch().json()
         answer["predictions"][0]["items"][0] |= {"ad": {"campaign_id": "ad-1"}}
-        answer["predictions"][0]["items"][1] |= {"campaign_id": "spring"}
+        answer["predictions"][0]["items"][1] |= {"campaign_ids": ["spring"]}
         route.fulfill(json=answer)
 
     page.route("**/cuvee:predict", with_labels)
