@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.search import QUERIES, kind, ndcg_of, show
+from benchmarks.search import QUERIES, kind, ndcg_of, tuned
+from benchmarks.search_page import show
 from benchmarks.search_peers import PEERS
 from benchmarks.search_shops import chorus, fashion
 from components.common import columns as c
@@ -47,6 +48,14 @@ def test_ndcg_is_of_the_judged_items_alone() -> None:
     assert ndcg_of(worse, judged, 0) == pytest.approx(by_hand)
 
 
+def test_a_peer_is_tuned_with_sight_and_without() -> None:
+    values = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.9, 0.9]])
+    found = tuned([{"k": 1}, {"k": 2}], values, np.array([0, 0, 1, 1]))
+    assert found.settings == {"k": 1}
+    assert found.sighted.tolist() == [1, 1, 0, 0]
+    assert found.unsighted.tolist() == [0, 0, 0, 0]  # each half is told what suits the other
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [("tn-2110 toner", "model"), ("acme mouse", "brand"), ("wireless mouse", "attribute"), ("mouse", "category"),
@@ -84,11 +93,13 @@ def test_a_gain_whose_interval_reaches_zero_does_not_hold() -> None:
     found: dict[str, Any] = {
         "chorus": {
             "queries": 2, "ndcg@10": {"fused": 0.9, "bm25s": 0.8}, "settings": {"bm25s": {"k1": 1}},
-            "best_peer": "bm25s", "gain": {"value": 0.125, "low": -0.01, "high": 0.2},
+            "gain": {told: {"over": "bm25s", "ndcg@10": 0.8, "value": 0.125, "low": low, "high": 0.2}
+                     for told, low in (("sighted", -0.01), ("unsighted", 0.01))},
             "kinds": {"brand": {"queries": 2, "fused": 0.9, "bm25s": 0.8}},
         },
         "fashion": {"items": 3, "queries": 1, "p@10": 0.5, "hit@10": 1.0},
         "bazaar": {"languages": {"en": {"queries": 1, "ndcg@10": 0.5, "p@10": 0.5, "hit@10": 1.0}}},
     }  # fmt: skip
     assert "+12.5% [-1.0%, +20.0%]" in show(found)
-    assert "does not hold, 10% reached" in show(found)
+    assert "does not hold; 10% is reached" in show(found)
+    assert "[+1.0%, +20.0%], 2 queries. At least 5% with a lower end above 0 holds" in show(found)
