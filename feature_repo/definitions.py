@@ -96,6 +96,25 @@ item_text_embedding = FeatureView(
     description="title and description, encoded",
 )
 
+
+def _media_embedding(view: str, told: str) -> FeatureView:
+    return FeatureView(
+        name=view,
+        entities=[item],
+        ttl=FOREVER,
+        schema=[
+            Field(name=c.EMBEDDING, dtype=Array(Float32), description="unit length"),
+            Field(name="encoder", dtype=String, description="name and version of the encoder"),
+        ],
+        source=_source(view),
+        description=f"{told}; no row for an item without a usable file",
+    )
+
+
+item_image_embedding = _media_embedding(services.ITEM_IMAGE_EMBEDDING, "photo, encoded")
+item_audio_embedding = _media_embedding(services.ITEM_AUDIO_EMBEDDING, "sound, encoded")
+item_video_embedding = _media_embedding(services.ITEM_VIDEO_EMBEDDING, "clip, encoded")
+
 user_v1 = FeatureService(
     name=services.USER_SERVICE,
     features=[user_behaviour, user_profile],
@@ -106,4 +125,14 @@ item_v1 = FeatureService(
     name=services.ITEM_SERVICE,
     features=[item_attributes, item_statistics, item_text_embedding],
     description="an item, for look-ups and analysis; the server reads items from its release",
+)
+
+item_media_v1 = FeatureService(
+    name=services.ITEM_MEDIA_SERVICE,
+    features=[
+        item_image_embedding.with_name("image"),
+        item_audio_embedding.with_name("audio"),
+        item_video_embedding.with_name("video"),
+    ],
+    description="what an item looks, sounds and moves like",
 )

@@ -33,6 +33,7 @@ def run(
     store: Annotated[Path | None, typer.Option(help="Where to publish; default OUT/store.")] = None,
     encoder: Annotated[str, typer.Option(help="minilm-int8, or a text encoder's folder.")] = "minilm-int8",
     settings: Annotated[str, typer.Option(help="Numbers found by cuvee tune; default: the run chooses.")] = "",
+    image_encoder: Annotated[str, typer.Option(help="auto, mobilenet-v2, own-categories, or a folder.")] = "auto",
     compiled: Annotated[Path | None, typer.Option(help="Run this compiled pipeline instead.")] = None,
 ) -> None:
     """Run the whole pipeline on this machine."""
@@ -43,7 +44,7 @@ def run(
         {
             "data": data, "out": out, "config": config, "relations": relations, "protocol": cast(Protocol, protocol),
             "effort": cast(Effort, effort), "seed": seed, "store": store or out / "store", "encoder": encoder,
-            "settings": settings, "compiled": compiled,
+            "settings": settings, "image_encoder": image_encoder, "compiled": compiled,
         },
         "options of cuvee run",
     )  # fmt: skip

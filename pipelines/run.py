@@ -36,6 +36,7 @@ class RunSettings(Config):
     store: Path
     encoder: str = "minilm-int8"
     settings: str = ""
+    image_encoder: str = "auto"
     compiled: Path | None = None
 
     def arguments(self) -> dict[str, Any]:
@@ -47,8 +48,9 @@ class RunSettings(Config):
 def absolute(values: dict[str, Any], paths: tuple[str, ...]) -> dict[str, Any]:
     """Those of *values* that name files or folders, absolute: *paths* where they are given, the data, the encoder."""
     found = {name: str(Path(values[name]).resolve()) for name in paths if values[name]}
-    if Path(values["encoder"]).is_dir():
-        found["encoder"] = str(Path(values["encoder"]).resolve())
+    for encoder in ("encoder", "image_encoder"):
+        if Path(values.get(encoder, "auto")).is_dir():
+            found[encoder] = str(Path(values[encoder]).resolve())
     if values["data"] not in SOURCES:
         found["data"] = str(Path(values["data"]).resolve())
     return found

@@ -3,7 +3,7 @@
 1. ingest       a source -> the shop's tables, user ids pseudonymised
 2. validate     Great Expectations suites; stops the run on the first broken promise
 3. prepare      clean, normalise, split by time
-4. encode       titles and descriptions -> vectors
+4. encode       titles and descriptions, photos, sounds and clips -> vectors
 5. materialize  Feast: point-in-time user states for every cut
 6. train        deep (TensorFlow), cf and text (PyTorch), rules: once per cut
 7. fuse         fit every blend on the fit windows; choose the best
@@ -40,6 +40,7 @@ def train_and_deploy(
     store: str = "store",
     encoder: str = "minilm-int8",
     settings: str = "",
+    image_encoder: str = "auto",
 ) -> None:
     """Train, fuse, evaluate and, past the gate, deploy.
 
@@ -53,12 +54,14 @@ def train_and_deploy(
         store: where releases, the registry and online features are kept.
         encoder: `minilm-int8`, or the folder of a text encoder.
         settings: a settings file of `cuvee tune`, or its content as JSON; empty: the run chooses every number.
+        image_encoder: what looks at photos: `mobilenet-v2` (a package's weights), `own-categories` (a small network
+            that learns the catalogue's own), a folder, or `auto`: the package where it is installed.
     """
     tables = ingest(source=data, config=config, store=store)
     checked = validate(tables=tables.outputs["tables"])
     prepared = prepare(checked=checked.outputs["checked"], protocol=protocol, effort=effort, seed=seed)
     shop = prepared.outputs["prepared"]
-    embeddings = encode(prepared=shop, encoder=encoder).outputs["embeddings"]
+    embeddings = encode(prepared=shop, encoder=encoder, image_encoder=image_encoder).outputs["embeddings"]
     features = materialize(prepared=shop, embeddings=embeddings).outputs["features"]
 
     deep = train_deep(prepared=shop, embeddings=embeddings, effort=effort, seed=seed, settings=settings).outputs[

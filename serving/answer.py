@@ -11,9 +11,10 @@ import numpy as np
 from components.common.moments import moment
 from serving.arrays import PAD, Bools
 from serving.filters import allowed
-from serving.instances import Instance
+from serving.instances import PHOTO, Instance, RequestError
+from serving.pictures import BadMediaError
 from serving.pool import Ranking
-from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR
+from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR, Queries
 from serving.relax import relax
 from serving.states import UserStates
 from serving.unmet import both, unmet
@@ -72,7 +73,7 @@ def _group(
 ) -> list[dict[str, Any]]:
     states, degraded = _states(engine, scenario, instances, port, as_of)
     texts = tuple(instance.query or "" for instance in instances) if scenario == SEARCH else None
-    queries = engine.queries(scenario, states, texts)
+    queries = _with_photos(engine, engine.queries(scenario, states, texts), instances, degraded)
     new, lost = _new_to(engine, scenario, instances, port, as_of)
     rows_of, failed = engine.bearable_scores(queries, task, both(_allowed(engine, instances), new))
     degraded = [reasons + more + failed for reasons, more in zip(degraded, lost, strict=True)]
@@ -96,7 +97,7 @@ def _states(
 ) -> tuple[UserStates, list[list[str]]]:
     """Behaviour per instance, and per instance what it has to do without."""
     if scenario in (SIMILAR, BUNDLE):
-        wanted = [[i.item_id or ""] if scenario == SIMILAR else list(i.item_ids) for i in instances]
+        wanted = [([i.item_id] if i.item_id else []) if scenario == SIMILAR else list(i.item_ids) for i in instances]
         anchors = [[int(row) for row in engine.catalogue.index(ids) if row != PAD] for ids in wanted]
         lost = [len(found) < len(ids) for found, ids in zip(anchors, wanted, strict=True)]
         return UserStates.from_items(anchors, as_of), [["unknown_item"] if any_lost else [] for any_lost in lost]
@@ -133,6 +134,22 @@ def _new_to(
     if scenario == RECOMMEND:
         return None, [[] for _ in instances]
     return unmet(instances, len(engine.catalogue), lambda asking: _users(engine, RECOMMEND, asking, port, as_of))
+
+
+def _with_photos(engine: "Engine", queries: Queries, instances: list[Instance], degraded: list[list[str]]) -> Queries:
+    """The queries with the photos of their instances; where nothing can look at one, that is noted in *degraded*.
+
+    Raises:
+        RequestError: a photo is none, damaged or too large.
+    """
+    photos = [instance.photo for instance in instances]
+    for reasons, photo in zip(degraded, photos, strict=True):
+        if photo is not None and engine.image_encoder is None:
+            reasons.append("image")
+    try:
+        return engine.with_photos(queries, photos)
+    except BadMediaError as error:
+        raise RequestError(f"'image_b64': {error}; {PHOTO}") from error
 
 
 def _allowed(engine: "Engine", instances: list[Instance]) -> Bools | None:

@@ -3,6 +3,7 @@
 import copy
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from serving.catalogue import Catalogue
 from serving.context import ContextReader
 from serving.encoder import TextEncoder
 from serving.glossary import Glossary
+from serving.image_encoder import ImageEncoder
 from serving.instances import Instance
 from serving.members.base import Member, load_members
 from serving.members.relations import rivals
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 RECALL = 100
+IMAGE_ENCODER = "image_encoder"  # the folder beside the text encoder's
 VECTORS = ("als", "pca", "sequence")  # members in whose vectors likeness is measured, the first that is there
 
 
@@ -53,9 +56,10 @@ class Engine:
         fusion: Fusion | None = None,
         encoder: TextEncoder | None = None,
         rules: Rules = STANDARD,
+        image_encoder: ImageEncoder | None = None,
     ) -> None:
         self.catalogue, self.shop, self.members, self.fusion = catalogue, shop, dict(members), fusion
-        self.encoder = encoder
+        self.encoder, self.image_encoder = encoder, image_encoder
         self.glossary = glossary_of(self.members)
         self.context = ContextReader(catalogue, shop.ordinal_time, vectors_of(self.members))
         self._rivals = rivals(self.members)
@@ -73,7 +77,9 @@ class Engine:
         for folder in folders:
             members |= load_members(folder, catalogue)
         loaded = TextEncoder.load(encoder) if encoder and encoder.exists() else None
-        return cls(catalogue, shop, dict(sorted(members.items())), fusion, loaded)
+        looks = encoder.with_name(IMAGE_ENCODER) if encoder else None
+        image_encoder = ImageEncoder.load(looks) if looks and looks.exists() else None
+        return cls(catalogue, shop, dict(sorted(members.items())), fusion, loaded, image_encoder=image_encoder)
 
     @classmethod
     def load(cls, release: Path) -> "Engine":
@@ -115,6 +121,20 @@ class Engine:
             asked, meant = tuple(map(self.glossary.asked, texts)), tuple(map(self.glossary.meant, texts))
         vectors = self.encoder.encode_queries(meant) if self.encoder else None
         return Queries(scenario, states, asked, vectors)
+
+    def with_photos(self, queries: Queries, photos: Sequence[bytes | None]) -> Queries:
+        """*queries*, some of which bring a photo instead of a text, or beside one; as they are if nothing can look.
+
+        Raises:
+            BadMediaError: a photo cannot be used.
+        """
+        if self.image_encoder is None or not any(photos):
+            return queries
+        texts = queries.text_vectors
+        if texts is not None and queries.texts is not None:
+            blank = [not text.strip() for text in queries.texts]
+            texts = np.where(np.array(blank)[:, None], np.float32(np.nan), texts)
+        return replace(queries, text_vectors=texts, image_vectors=self.image_encoder.encode_asked(photos))
 
     def full_scores(self, queries: Queries, task: str, allowed: Bools | None = None) -> dict[str, Floats]:
         """By member: (n, n_items) scores; -inf for items that must not be shown.

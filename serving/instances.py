@@ -1,5 +1,6 @@
 """One question to the model: its fields, their bounds, and what is said when they are broken."""
 
+import base64
 import math
 from typing import Annotated, Any, Literal, Self
 
@@ -13,6 +14,9 @@ from serving.queries import BUNDLE, RECOMMEND, SCENARIOS, SEARCH, SIMILAR
 
 MAX_INSTANCES = 256
 MAX_K = 200
+MAX_PHOTO_BYTES = 180 * 1024
+PHOTO = f"expected base64 of a JPEG, PNG, WebP or GIF file of at most {MAX_PHOTO_BYTES >> 10} KiB and 4 megapixels"
+WITH_PHOTO = (SEARCH, SIMILAR)
 NOT_SERVED = ("campaign", "ads")
 ANCHORS = {SEARCH: "query", SIMILAR: "item_id", BUNDLE: "item_ids"}
 CLOSED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -62,6 +66,7 @@ class Instance(BaseModel):
     user_id: Id | None = None
     query: Annotated[str, StringConstraints(max_length=512)] | None = None
     item_id: Id | None = None
+    image_b64: Annotated[str, StringConstraints(min_length=1)] | None = None
     item_ids: Annotated[tuple[Id, ...], Field(max_length=50, strict=False)] = ()
     k: int = Field(default=10, ge=1, le=MAX_K)
     explain: bool = False
@@ -74,16 +79,37 @@ class Instance(BaseModel):
         for scenario, name in ANCHORS.items():
             given = getattr(self, name)
             present = bool(given.strip() if isinstance(given, str) else given)
-            if scenario == self.scenario and not present:
+            if scenario == self.scenario and not present and (scenario not in WITH_PHOTO or self.image_b64 is None):
                 raise ValueError(f"scenario '{scenario}' needs '{name}'")
             if scenario != self.scenario and present:
                 raise ValueError(f"'{name}' belongs to scenario '{scenario}', not to '{self.scenario}'")
+        self._fits_its_photo()
         if self.context.get("viewed") and self.scenario != RECOMMEND:
             raise ValueError(f"'context.viewed' belongs to scenario '{RECOMMEND}', not to '{self.scenario}'")
         low, high = self.filters.get("price", (0.0, 0.0))
         if low > high:
             raise ValueError("filters.price: expected [lo, hi] with lo <= hi")
         return self
+
+
+    def _fits_its_photo(self) -> None:
+        if self.image_b64 is None:
+            return
+        if self.scenario not in WITH_PHOTO:
+            raise ValueError(f"'image_b64' belongs to scenario {' or '.join(WITH_PHOTO)}, not to '{self.scenario}'")
+        if self.item_id is not None:
+            raise ValueError("scenario 'similar' takes 'item_id' or 'image_b64', not both")
+        try:
+            small = 0 < len(base64.b64decode(self.image_b64, validate=True)) <= MAX_PHOTO_BYTES
+        except ValueError:  # letters that base64 does not have
+            small = False
+        if not small:
+            raise ValueError(f"'image_b64': {PHOTO}")
+
+    @property
+    def photo(self) -> bytes | None:
+        """The file that the question brings."""
+        return None if self.image_b64 is None else base64.b64decode(self.image_b64)
 
 
 def parse(raw: object) -> Instance:

@@ -16,13 +16,15 @@ class Queries:
 
     states: (n users) their behaviour; for `similar` and `bundle` the anchor items as pretend histories;
     empty histories for anonymous users. texts: (n) query strings for `search`, else None.
-    text_vectors: (n, d) unit-length encodings of the texts, None when the release has no encoder.
+    text_vectors: (n, d) unit-length encodings of the texts, None when the release has no encoder; NaN for a blank text.
+    image_vectors: (n, d) encodings of the photos that questions bring, NaN for those without; None: no question does.
     """
 
     scenario: str
     states: UserStates
     texts: tuple[str, ...] | None = None
     text_vectors: Floats | None = None
+    image_vectors: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.states)

@@ -71,8 +71,8 @@ def _asked(tried: dict[int, Step], ask: Ask) -> Iterator[tuple[int, Answer]]:
 
 
 def _unknown(engine: "Engine", instance: Instance) -> float:
-    """The share of its words that nobody knows."""
-    if instance.scenario != SEARCH:
+    """The share of its words that nobody knows; 0 where a photo asks alone."""
+    if instance.scenario != SEARCH or not (instance.query or "").strip():
         return 0.0
     return max((member.passes_over(instance.query or "") for member in engine.members.values()), default=0.0)
 

@@ -2,9 +2,13 @@
 
 USER_SERVICE = "user_v1"
 ITEM_SERVICE = "item_v1"
+ITEM_MEDIA_SERVICE = "item_media_v1"
 USER_BEHAVIOUR = "user_behaviour"
 USER_PROFILE = "user_profile"
 ITEM_ATTRIBUTES = "item_attributes"
 ITEM_STATISTICS = "item_statistics"
 ITEM_TEXT_EMBEDDING = "item_text_embedding"
+ITEM_IMAGE_EMBEDDING = "item_image_embedding"
+ITEM_AUDIO_EMBEDDING = "item_audio_embedding"
+ITEM_VIDEO_EMBEDDING = "item_video_embedding"
 USER_BEHAVIOUR_PUSH = "user_behaviour_push"

@@ -7,8 +7,8 @@ from components.common.image import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
-def encode(prepared: Input[Dataset], encoder: str, embeddings: Output[Model]) -> None:
-    """Encode the items' texts; see components.encode.run.encode."""
+def encode(prepared: Input[Dataset], encoder: str, embeddings: Output[Model], image_encoder: str = "auto") -> None:
+    """Encode the items' texts and media; see components.encode.run.encode."""
     from pathlib import Path
 
     from components.common.stage import stage
@@ -16,4 +16,4 @@ def encode(prepared: Input[Dataset], encoder: str, embeddings: Output[Model]) ->
     with stage("encode"):
         from components.encode.run import encode as run
 
-        run(Path(prepared.path), encoder, Path(embeddings.path))
+        run(Path(prepared.path), encoder, Path(embeddings.path), image_encoder)

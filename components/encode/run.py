@@ -1,4 +1,4 @@
-"""The encode stage: a prepared shop's texts to vectors, through the encoder that will serve."""
+"""The encode stage: a prepared shop's texts and media to vectors, through the encoders that will serve."""
 
 import os
 from functools import partial
@@ -7,30 +7,35 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from components.common.prepared import ITEMS_FILE
+from components.common.files import read_json
+from components.common.prepared import ITEMS_FILE, SPLIT_FILE
 from components.common.stage import progress
 from components.encode.compose import compose
+from components.encode.media import encode_media
 from components.encode.packages import write_encoder
 from serving.encoder import TextEncoder
 
 TEXT_FILE, ENCODER_FOLDER = "text.npy", "encoder"
+AUTO = "auto"
 
 
-def encode(prepared: Path, encoder: str, out: Path) -> None:
-    """Write text.npy, (n_items, d) float32 of unit rows in catalogue order, and the encoder itself.
+def encode(prepared: Path, encoder: str, out: Path, image_encoder: str = AUTO) -> None:
+    """Write text.npy, (n_items, d) float32 of unit rows in catalogue order, and the encoder itself; media likewise.
 
     Args:
         prepared: a prepared folder.
         encoder: "minilm-int8", or a folder with model.onnx, tokenizer.json and encoder.json.
         out: folder to write.
+        image_encoder: "auto" (the installed weights, else a network of our own), or see components.encode.networks.
 
     Raises:
         ConfigError: no such encoder.
     """
     write_encoder(encoder, out / ENCODER_FOLDER)
     model = TextEncoder.load(out / ENCODER_FOLDER, threads=_threads())
-    texts = compose(pd.read_parquet(prepared / ITEMS_FILE))
-    np.save(out / TEXT_FILE, model.encode(texts, partial(progress, "encode")))
+    items = pd.read_parquet(prepared / ITEMS_FILE)
+    np.save(out / TEXT_FILE, model.encode(compose(items), partial(progress, "encode")))
+    encode_media(items, image_encoder, out, int(read_json(prepared / SPLIT_FILE)["seed"]))
 
 
 def _threads() -> int:

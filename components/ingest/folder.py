@@ -41,19 +41,31 @@ def read_folder(source: str, config: Path | None) -> Shop:
         if extra and not CONTRACT[table].open:
             why = f"The contract does not name {', '.join(extra)}: left out."
             ledger.note("unknown_column", table, why, len(frame), len(extra))
-    _locate_media(tables["items"], folder)
+    _locate_media(tables["items"], folder, ledger)
     return Shop(tables, settings, ledger)
 
 
-def _locate_media(items: pd.DataFrame, folder: Path) -> None:
+def _locate_media(items: pd.DataFrame, folder: Path, ledger: Ledger) -> None:
     """Make the paths of media, which are relative to *folder*, absolute: later stages stand elsewhere."""
     for column in [column for column in MEDIA if column in items]:
-        items[column] = pd.Series([_absolute(cell, folder) for cell in items[column]], dtype=object)
+        located = [_absolute(cell, folder) for cell in items[column]]
+        left = sum(path is None and bool(cell) for path, cell in zip(located, items[column], strict=True))
+        if left:
+            why = f"A relative path in '{column}' leads out of the folder, by '..' or by a link: it is left out."
+            ledger.note("media_outside", "items", why, len(items), left)
+        items[column] = pd.Series(located, dtype=object)
 
 
 def _absolute(cell: str | None, folder: Path) -> str | None:
-    """A path from the root; a URI and an empty cell as they are."""
-    return cell if not cell or "://" in cell else str((folder / cell).absolute())
+    """A path from the root, None where it leads out of *folder*; URIs, paths from the root, empty cells as they are."""
+    if not cell or "://" in cell or cell.startswith("/"):
+        return cell
+    path = folder.absolute() / cell
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a name that no file can have, or links in a circle
+        return None
+    return str(path) if inside else None
 
 
 def _settings(folder: Path, config: Path | None) -> ShopConfig:

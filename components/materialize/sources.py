@@ -13,9 +13,15 @@ from components.common.files import read_json
 from components.common.moments import DAY, microseconds
 from components.common.prepared import Prepared
 from components.materialize.behaviour import MICROSECONDS, behaviour
+from serving.arrays import Floats, Longs
 
 SOURCES_FOLDER = "sources"
 RECENT = 28 * DAY
+MEDIA_VIEWS = {
+    c.IMAGE: services.ITEM_IMAGE_EMBEDDING,
+    c.AUDIO: services.ITEM_AUDIO_EMBEDDING,
+    c.VIDEO: services.ITEM_VIDEO_EMBEDDING,
+}
 ATTRIBUTE_COLUMNS = (c.TITLE, c.CATEGORY, c.BRAND, c.PRICE, c.PRICE_NORM, c.AVAILABLE, c.ATTRIBUTES)
 
 
@@ -29,6 +35,7 @@ def write_sources(prepared: Prepared, embeddings: Path | None, out: Path) -> Non
         services.ITEM_STATISTICS: item_statistics(prepared),
         services.ITEM_TEXT_EMBEDDING: item_text_embedding(prepared, embeddings),
     }
+    tables |= {view: item_media_embedding(prepared, embeddings, kind) for kind, view in MEDIA_VIEWS.items()}
     for name, table in tables.items():
         pq.write_table(table, out / f"{name}.parquet")
 
@@ -70,15 +77,30 @@ def item_text_embedding(prepared: Prepared, embeddings: Path | None) -> pa.Table
         vectors = np.load(embeddings / "text.npy", allow_pickle=False).astype(np.float32)
         spec = read_json(embeddings / "encoder" / "encoder.json")
         encoder = f"{spec.get('name', '')} {spec.get('version', '')}".strip()
-    offsets = pa.array(np.arange(n_items + 1) * vectors.shape[1], pa.int32())
-    table = pa.table(
+    return _always(prepared, _embedding(prepared.items[c.ITEM_ID], np.arange(n_items), vectors, encoder))
+
+
+def item_media_embedding(prepared: Prepared, embeddings: Path | None, kind: str) -> pa.Table:
+    """The vectors of encode's <kind>.npy, of the items that have a usable file: the others have no row."""
+    path = None if embeddings is None else embeddings / f"{kind}.npy"
+    vectors, encoder = np.empty((0, 0), np.float32), ""
+    if path is not None and path.exists():
+        vectors = np.load(path, allow_pickle=False)
+        encoder = str(read_json(path.with_name("media.json"))[kind]["encoder"])
+    known = np.flatnonzero(~np.isnan(vectors).any(axis=1)) if len(vectors) else np.empty(0, np.int64)
+    return _always(prepared, _embedding(prepared.items[c.ITEM_ID], known, vectors[known], encoder))
+
+
+def _embedding(ids: pd.Series, rows: Longs, vectors: Floats, encoder: str) -> pa.Table:
+    """item_id, embedding and encoder of the items *rows* (n,), whose vectors are (n, d)."""
+    offsets = pa.array(np.arange(len(rows) + 1) * vectors.shape[1], pa.int32())
+    return pa.table(
         {
-            c.ITEM_ID: pa.array(prepared.items[c.ITEM_ID], pa.string()),
+            c.ITEM_ID: pa.array(ids.iloc[rows], pa.string()),
             c.EMBEDDING: pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel(), pa.float32())),
-            "encoder": pa.array([encoder] * n_items, pa.string()),
+            "encoder": pa.array([encoder] * len(rows), pa.string()),
         }
     )
-    return _always(prepared, table)
 
 
 def _statistics(prepared: Prepared, moment: int) -> pa.Table:

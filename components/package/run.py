@@ -14,7 +14,7 @@ from components.common.prepared import ITEMS_FILE, SHOP_FILE, Prepared
 from components.package.smoke import smoke
 from serving.blend import Fusion
 from serving.catalogue import Catalogue
-from serving.engine import Engine
+from serving.engine import IMAGE_ENCODER, Engine
 from serving.members.base import MEMBER_FILE
 from serving.members.sentiment import SentimentOfItems
 from serving.release import Facts, Manifest, write_manifest
@@ -31,7 +31,7 @@ def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path],
 
     Args:
         prepared: the prepared shop.
-        embeddings: holds `encoder/`, if the shop's texts were encoded.
+        embeddings: holds `encoder/`, if the shop's texts were encoded, and `image_encoder/`, if its photos were.
         fusion: holds `fusion.json`.
         members: the families' folders; of each, the members trained for the test cut are taken.
         out: the release; emptied first.
@@ -48,7 +48,8 @@ def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path],
     for source, name in ((ITEMS_FILE, CATALOGUE_FILE), (SHOP_FILE, SHOP_FILE), (NORMALISER_FILE, NORMALISER_FILE)):
         _copy(prepared / source, out / name)
     _copy(fusion / FUSION_FILE, out / FUSION_FILE)
-    _copy_tree(embeddings / "encoder", out / "encoder")
+    for encoder in ("encoder", IMAGE_ENCODER):
+        _copy_tree(embeddings / encoder, out / encoder)
     names = _copy_members(members, shop.split.test.members, out / "members")
     _note_sentiment(out)
     save_rules(STANDARD, out / RULES_FILE)

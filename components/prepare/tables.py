@@ -12,10 +12,10 @@ from components.common.errors import DataError
 from components.common.prepared import REVIEW_COLUMNS
 from serving.arrays import Bools
 
-TEXTS = (c.DESCRIPTION, c.CATEGORY, c.BRAND, c.IMAGE)
+TEXTS = (c.DESCRIPTION, c.CATEGORY, c.BRAND, c.IMAGE, c.AUDIO, c.VIDEO)
 ITEM_COLUMNS = (
     *(c.ITEM_ID, c.TITLE, c.DESCRIPTION, c.CATEGORY, c.BRAND),
-    *(c.PRICE, c.PRICE_NORM, c.AVAILABLE, c.IMAGE, c.CREATED_AT, c.ATTRIBUTES),
+    *(c.PRICE, c.PRICE_NORM, c.AVAILABLE, c.IMAGE, c.AUDIO, c.VIDEO, c.CREATED_AT, c.ATTRIBUTES),
 )
 SPOKEN = ("rating", "review")  # events whose text is an opinion
 NO_EVENTS = (c.USER_ID, c.ITEM_ID, c.EVENT, c.TIMESTAMP)

@@ -17,6 +17,7 @@ from components.common.stage import progress
 from components.train_text.attributes import AttributesConfig, incidence_of, train_attributes
 from components.train_text.attributes import choose as choose_attributes
 from components.train_text.lexical import train_lexical
+from components.train_text.media import Photos, SeenConfig, joint_photos, train_image_member, train_seen_member
 from components.train_text.profile import ProfileConfig, train_profile
 from components.train_text.profile import choose as choose_profile
 from components.train_text.projection import ProjectionConfig
@@ -40,6 +41,15 @@ EFFORTS: dict[Effort, ProjectionConfig] = {
 
 
 @dataclass(frozen=True)
+class Vectors:
+    """Encoded texts, and what the shop has of the media; photos are joined with what they suggest of texts."""
+
+    text: Floats
+    media: Mapping[str, Floats]
+    photos: Photos | None
+
+
+@dataclass(frozen=True)
 class Numbers:
     """Configuration of every member that has one."""
 
@@ -49,14 +59,16 @@ class Numbers:
     profile: ProfileConfig
     sentiment: SentimentConfig
     word2vec: Word2vecConfig
+    media: Mapping[str, SeenConfig]
 
 
 def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: int, settings: str = "") -> None:
-    """Write out/<cut.members>/{attributes,lexical,profile,sentiment,text,tfidf} for every training.
+    """Write out/<cut.members>/{attributes,lexical,profile,sentiment,text,tfidf} and media for every training.
 
     `profile` only where users have one, `sentiment` only where enough reviews are rated; with effort "full"
     `word2vec` too, which costs more than it adds to a fast run. Their numbers and those of `attributes` are chosen
-    once, on the training of the newest fit window, and used for all.
+    once, on the training of the newest fit window, and used for all. `audio`, `image` and `video` are trained where the
+    shop has such files.
 
     Args:
         prepared: a prepared folder.
@@ -68,17 +80,25 @@ def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
     """
     told = Settings.of_members(settings, kinds())
     shop = Prepared.load(prepared)
-    vectors: Floats = np.load(embeddings / TEXT_FILE, allow_pickle=False)
     names = [name for name in MEMBERS if told.wants(name, usual=name not in LONG or effort == "full")]
+    names += [name for name in MEDIA if (embeddings / f"{name}.npy").exists() and told.wants(name)]
     search = {name for name in names if not told.tells(name)}
     ones = incidence_of(shop, told.fill("attributes", AttributesConfig()))
     numbers = _numbers(shop, told, search, cast(Effort, effort), seed, ones)
+    vectors = _vectors(shop, embeddings, names, numbers, seed)
     trainings = shop.split.trainings
     for done, cut in enumerate(trainings):
         steps = _steps(shop, vectors, cut, numbers, seed, ones)
         for name in names:
             steps[name](out / cut.members / name)
         progress("train_text", done + 1, len(trainings))
+
+
+def _vectors(shop: Prepared, embeddings: Path, names: list[str], numbers: Numbers, seed: int) -> Vectors:
+    text: Floats = np.load(embeddings / TEXT_FILE, allow_pickle=False)
+    media = {name: np.load(embeddings / f"{name}.npy", allow_pickle=False) for name in MEDIA if name in names}
+    photos = joint_photos(shop, media["image"], text, seed, numbers.media["image"]) if "image" in media else None
+    return Vectors(text, media, photos)
 
 
 def _numbers(
@@ -98,20 +118,21 @@ def _numbers(
         choose_profile(shop, cut, seed) if "profile" in search else profile,
         told.fill("sentiment", SentimentConfig()),
         choose_word2vec(shop, cut, seed) if "word2vec" in search else word2vec,
+        {name: told.fill(name, SeenConfig()) for name in MEDIA},
     )
 
 
 def _steps(
-    shop: Prepared, vectors: Floats, cut: Cut, numbers: Numbers, seed: int, ones: sparse.csr_matrix
+    shop: Prepared, vectors: Vectors, cut: Cut, numbers: Numbers, seed: int, ones: sparse.csr_matrix
 ) -> Mapping[str, Callable[[Path], None]]:
     """By member: writes its folder."""
-    return {
+    return _media_steps(shop, vectors, cut, numbers, seed) | {
         "attributes": lambda out: train_attributes(shop, cut, out, numbers.attributes, seed, ones),
         "lexical": lambda out: _index(shop, cut, out),
         "named": lambda out: write_json(out / MEMBER_FILE, {"kind": "named"}),
         "profile": lambda out: train_profile(shop, cut, out, numbers.profile),
         "sentiment": lambda out: train_sentiment(shop, cut, out, numbers.sentiment, seed),
-        "text": lambda out: train_text_member(shop, vectors, cut, out, seed, numbers.text),
+        "text": lambda out: train_text_member(shop, vectors.text, cut, out, seed, numbers.text),
         "tfidf": lambda out: train_tfidf(shop, cut, out, seed, numbers.tfidf),
         "word2vec": lambda out: train_word2vec(shop, cut, out, numbers.word2vec, seed),
     }
@@ -124,3 +145,16 @@ def _index(shop: Prepared, cut: Cut, out: Path) -> None:
         train_lexical(shop.items, out)
     else:
         shutil.copytree(out.parents[1] / first / out.name, out, dirs_exist_ok=True)
+
+
+def _media_steps(
+    shop: Prepared, vectors: Vectors, cut: Cut, numbers: Numbers, seed: int
+) -> dict[str, Callable[[Path], None]]:
+    def seen(kind: str) -> Callable[[Path], None]:
+        return lambda out: train_seen_member(shop, kind, vectors.media[kind], cut, out, seed, numbers.media[kind])
+
+    steps = {kind: seen(kind) for kind in vectors.media if kind != "image"}
+    photos = vectors.photos
+    if photos is not None:
+        steps["image"] = lambda out: train_image_member(shop, photos, cut, out, seed, numbers.media["image"])
+    return steps

@@ -6,6 +6,7 @@ from serving.members.base import Member
 
 _HOMES = {
     "popularity": "serving.members.popularity:Popularity",
+    "trend": "serving.members.trend:Trend",
     "als": "serving.members.als:Als",
     "item_knn": "serving.members.item_knn:ItemKnn",
     "cooccurrence": "serving.members.cooccurrence:Cooccurrence",
@@ -19,6 +20,9 @@ _HOMES = {
     "word2vec": "serving.members.word2vec:Word2vec",
     "profile": "serving.members.profile:Profile",
     "text": "serving.members.text:Text",
+    "image": "serving.members.image:Image",
+    "audio": "serving.members.seen:Audio",
+    "video": "serving.members.seen:Video",
     "lexical": "serving.members.lexical:Lexical",
     "named": "serving.members.named:Named",
     "sentiment": "serving.members.sentiment:SentimentOfItems",

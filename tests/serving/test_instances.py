@@ -1,3 +1,4 @@
+import base64
 import contextlib
 import math
 import random
@@ -5,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serving.instances import MAX_INSTANCES, Instance, RequestError, parse, parse_all, parse_json
+from serving.instances import MAX_INSTANCES, MAX_PHOTO_BYTES, Instance, RequestError, parse, parse_all, parse_json
 
 GOOD: list[dict[str, Any]] = [
     {"scenario": "recommend"},
@@ -15,6 +16,9 @@ GOOD: list[dict[str, Any]] = [
     {"scenario": "similar", "item_id": "i1", "filters": {"category": "a > b", "brand": "c", "available": True}},
     {"scenario": "bundle", "item_ids": ["i"] * 50, "filters": {"price": [0, 9.5]}},
     {"scenario": "recommend", "weights": {"als": 2, "text": -0.5}},
+    {"scenario": "similar", "image_b64": "AAAA"},
+    {"scenario": "search", "image_b64": "AAAA"},
+    {"scenario": "search", "query": "red", "image_b64": base64.b64encode(bytes(MAX_PHOTO_BYTES)).decode()},
 ]
 BAD: list[tuple[Any, str]] = [
     (5, "JSON object"),
@@ -55,6 +59,13 @@ BAD: list[tuple[Any, str]] = [
     ({"scenario": "recommend", "weights": {"als": 10**400}}, "weights.als"),
     ({"scenario": "recommend", "weights": {"als": True}}, "weights.als"),
     ({"scenario": "recommend", "weights": {f"m{i}": 1 for i in range(65)}}, "weights"),
+    ({"scenario": "recommend", "image_b64": "AAAA"}, "'image_b64' belongs to scenario search or similar"),
+    ({"scenario": "bundle", "item_ids": ["i"], "image_b64": "AAAA"}, "'image_b64' belongs to scenario"),
+    ({"scenario": "similar", "item_id": "i", "image_b64": "AAAA"}, "not both"),
+    ({"scenario": "similar", "image_b64": ""}, "image_b64"),
+    ({"scenario": "similar", "image_b64": "no base64!"}, "'image_b64': expected base64 of a JPEG"),
+    ({"scenario": "similar", "image_b64": "中"}, "image_b64"),
+    ({"scenario": "similar", "image_b64": base64.b64encode(bytes(MAX_PHOTO_BYTES + 1)).decode()}, "at most 180 KiB"),
 ]
 
 
