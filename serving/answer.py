@@ -10,11 +10,12 @@ import numpy as np
 
 from components.common.moments import moment
 from serving.arrays import PAD, Bools
+from serving.campaigns import note_campaigns, offered
 from serving.filters import allowed
 from serving.instances import PHOTO, Instance, RequestError
 from serving.pictures import BadMediaError
 from serving.pool import Ranking
-from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR, Queries
+from serving.queries import BUNDLE, CAMPAIGN, RECOMMEND, SEARCH, SIMILAR, Queries
 from serving.relax import relax
 from serving.states import UserStates
 from serving.unmet import both, unmet
@@ -42,7 +43,11 @@ def answer(
     def ask(asked: Sequence[Instance], anything: bool = False) -> list[dict[str, Any]]:
         return _answers(engine, asked, port, as_of, anything)
 
-    return relax(engine, instances, ask(instances), ask)
+    answers = relax(engine, instances, ask(instances), ask)
+    for instance, given in zip(instances, answers, strict=True):
+        if instance.scenario == CAMPAIGN:
+            note_campaigns(engine.campaigns, instance, given, as_of, engine.catalogue.rows)
+    return answers
 
 
 def _answers(
@@ -73,10 +78,12 @@ def _group(
 ) -> list[dict[str, Any]]:
     states, degraded = _states(engine, scenario, instances, port, as_of)
     texts = tuple(instance.query or "" for instance in instances) if scenario == SEARCH else None
-    queries = _with_photos(engine, engine.queries(scenario, states, texts), instances, degraded)
+    queries = engine.queries(RECOMMEND if scenario == CAMPAIGN else scenario, states, texts)
+    queries = _with_photos(engine, queries, instances, degraded)
     new, lost = _new_to(engine, scenario, instances, port, as_of)
-    rows_of, failed = engine.bearable_scores(queries, task, both(_allowed(engine, instances), new))
-    degraded = [reasons + more + failed for reasons, more in zip(degraded, lost, strict=True)]
+    offers, none = offered(engine.campaigns, instances, len(engine.catalogue), as_of)
+    rows_of, failed = engine.bearable_scores(queries, task, both(both(_allowed(engine, instances), new), offers))
+    degraded = [first + second + third + failed for first, second, third in zip(degraded, lost, none, strict=True)]
     if not rows_of:
         return [_envelope(engine, task, [], as_of, reasons) for reasons in degraded]
     pool = engine.pool_of(queries, rows_of, task, anything=anything)
@@ -130,8 +137,8 @@ def _nobody(engine: "Engine", users: list[str], as_of: int) -> UserStates:
 def _new_to(
     engine: "Engine", scenario: str, instances: list[Instance], port: "StatePort | None", as_of: int
 ) -> tuple[Bools | None, list[list[str]]]:
-    """See serving.unmet; in `recommend` new items are a task of their own, with a blend of its own."""
-    if scenario == RECOMMEND:
+    """See serving.unmet; in `recommend` and `campaign` new items are a task of their own, with a blend of its own."""
+    if scenario in (RECOMMEND, CAMPAIGN):
         return None, [[] for _ in instances]
     return unmet(instances, len(engine.catalogue), lambda asking: _users(engine, RECOMMEND, asking, port, as_of))
 

@@ -14,6 +14,7 @@ from components.common.files import read_json
 from serving.answer import answer
 from serving.arrays import PAD, Bools, Floats, Ints, gather, top_k
 from serving.blend import Blend, Fusion
+from serving.campaigns import Campaigns
 from serving.catalogue import Catalogue
 from serving.context import ContextReader
 from serving.encoder import TextEncoder
@@ -23,7 +24,7 @@ from serving.instances import Instance
 from serving.members.base import Member, load_members
 from serving.members.relations import rivals
 from serving.pool import Pool, Ranking, union
-from serving.queries import DISCOVERY, NEXT_BASKET, RECOMMEND, SEARCH, Queries
+from serving.queries import ADS, CAMPAIGN, DISCOVERY, NEXT_BASKET, RECOMMEND, SEARCH, Queries
 from serving.ranking import contributions, in_order, totals
 from serving.release import Manifest, verify
 from serving.rules.book import Hidden, Rulebook
@@ -64,6 +65,7 @@ class Engine:
         self.context = ContextReader(catalogue, shop.ordinal_time, vectors_of(self.members))
         self._rivals = rivals(self.members)
         self.rulebook = Rulebook(rules, catalogue, self.context.vectors, self._rivals)
+        self.campaigns = Campaigns.none()
         self.degraded: tuple[str, ...] = ()  # what every answer has to do without
         self.manifest: Manifest | None = None
         self.digest, self.as_of = "", 0
@@ -97,6 +99,7 @@ class Engine:
             Fusion.load(release / "fusion.json"),
         )
         engine = engine.with_rules(load_rules(release / RULES_FILE))
+        engine.campaigns = Campaigns.load(release, engine.catalogue)
         engine.manifest, engine.digest, engine.as_of = manifest, manifest.release, manifest.as_of or 0
         return engine
 
@@ -198,12 +201,21 @@ class Engine:
         return rank_with(pool, blend, k, weights)
 
     def task(self, scenario: str, new_only: bool | None = None) -> str:
-        """The task a request asks for; discovery or next basket by the request, else by the shop."""
-        if scenario != RECOMMEND:
+        """The task a request asks for; discovery or next basket by the request, else by the shop.
+
+        Of a campaign's items those that the user takes again and again are welcome, unless the request says otherwise.
+        """
+        if scenario not in (RECOMMEND, CAMPAIGN, ADS):
             return scenario
         asked = DISCOVERY if new_only else NEXT_BASKET
-        wanted = self.shop.task if new_only is None else asked
+        wanted = self.shop.task if new_only is None and scenario != CAMPAIGN else asked
         return wanted if self.fusion is None or wanted in self.fusion.tasks else DISCOVERY
+
+    def serves(self, scenario: str, new_only: bool | None = None) -> bool:
+        """Does the release hold what *scenario* takes: a blend, and where it is about campaigns, campaigns."""
+        offers = {CAMPAIGN: self.campaigns.promotions, ADS: self.campaigns.ads}.get(scenario)
+        blended = self.fusion is not None and self.task(scenario, new_only) in self.fusion.tasks
+        return blended and (offers is None or len(offers) > 0)
 
     def answer(self, instances: Sequence[Instance], port: "StatePort | None", as_of: int) -> list[dict[str, Any]]:
         """Answer parsed requests; see serving.answer."""
@@ -220,7 +232,7 @@ class Engine:
     def asks_of_users(self, scenario: str) -> bool:
         """Does an answer to *scenario* depend on who asks."""
         if scenario != SEARCH:
-            return scenario == RECOMMEND
+            return scenario in (RECOMMEND, CAMPAIGN)
         return any(
             SEARCH in member.weighs and self._speaks(name, SEARCH, SEARCH) for name, member in self.members.items()
         )

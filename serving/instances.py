@@ -10,14 +10,13 @@ from pydantic.functional_validators import AfterValidator
 from typing_extensions import TypedDict
 
 from components.common.errors import InputError
-from serving.queries import BUNDLE, RECOMMEND, SCENARIOS, SEARCH, SIMILAR
+from serving.queries import ADS, BUNDLE, CAMPAIGN, RECOMMEND, SEARCH, SIMILAR
 
 MAX_INSTANCES = 256
 MAX_K = 200
 MAX_PHOTO_BYTES = 180 * 1024
 PHOTO = f"expected base64 of a JPEG, PNG, WebP or GIF file of at most {MAX_PHOTO_BYTES >> 10} KiB and 4 megapixels"
 WITH_PHOTO = (SEARCH, SIMILAR)
-NOT_SERVED = ("campaign", "ads")
 ANCHORS = {SEARCH: "query", SIMILAR: "item_id", BUNDLE: "item_ids"}
 CLOSED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -62,10 +61,11 @@ class Instance(BaseModel):
 
     model_config = ConfigDict(frozen=True, **CLOSED)
 
-    scenario: Literal["recommend", "search", "similar", "bundle"]
+    scenario: Literal["recommend", "search", "similar", "bundle", "campaign", "ads"]
     user_id: Id | None = None
     query: Annotated[str, StringConstraints(max_length=512)] | None = None
     item_id: Id | None = None
+    campaign_id: Id | None = None
     image_b64: Annotated[str, StringConstraints(min_length=1)] | None = None
     item_ids: Annotated[tuple[Id, ...], Field(max_length=50, strict=False)] = ()
     k: int = Field(default=10, ge=1, le=MAX_K)
@@ -81,16 +81,16 @@ class Instance(BaseModel):
             present = bool(given.strip() if isinstance(given, str) else given)
             if scenario == self.scenario and not present and (scenario not in WITH_PHOTO or self.image_b64 is None):
                 raise ValueError(f"scenario '{scenario}' needs '{name}'")
-            if scenario != self.scenario and present:
+            if scenario != self.scenario and present and (name, self.scenario) != (ANCHORS[SEARCH], ADS):
                 raise ValueError(f"'{name}' belongs to scenario '{scenario}', not to '{self.scenario}'")
         self._fits_its_photo()
+        self._fits_its_campaign()
         if self.context.get("viewed") and self.scenario != RECOMMEND:
             raise ValueError(f"'context.viewed' belongs to scenario '{RECOMMEND}', not to '{self.scenario}'")
         low, high = self.filters.get("price", (0.0, 0.0))
         if low > high:
             raise ValueError("filters.price: expected [lo, hi] with lo <= hi")
         return self
-
 
     def _fits_its_photo(self) -> None:
         if self.image_b64 is None:
@@ -111,6 +111,14 @@ class Instance(BaseModel):
         """The file that the question brings."""
         return None if self.image_b64 is None else base64.b64decode(self.image_b64)
 
+    def _fits_its_campaign(self) -> None:
+        if self.campaign_id is not None and self.scenario != CAMPAIGN:
+            raise ValueError(f"'campaign_id' belongs to scenario '{CAMPAIGN}', not to '{self.scenario}'")
+        if self.scenario == CAMPAIGN and self.user_id is None and self.campaign_id is None:
+            raise ValueError(f"scenario '{CAMPAIGN}' needs 'user_id', 'campaign_id' or both")
+        if self.scenario == ADS and self.user_id is None and not (self.query or "").strip():
+            raise ValueError(f"scenario '{ADS}' needs 'user_id' or 'query'")
+
 
 def parse(raw: object) -> Instance:
     """Check one instance.
@@ -120,8 +128,6 @@ def parse(raw: object) -> Instance:
     """
     if not isinstance(raw, dict):
         raise RequestError('an instance is a JSON object such as {"scenario": "recommend", "user_id": "208"}')
-    if raw.get("scenario") in NOT_SERVED:
-        raise RequestError(f"scenario '{raw['scenario']}' is not served by this release; use {_one_of(SCENARIOS)}")
     try:
         return Instance.model_validate(raw)
     except ValidationError as error:
@@ -166,7 +172,3 @@ def _message(error: ValidationError) -> str:
 
 def _name(location: tuple[int | str, ...]) -> str:
     return "'" + ".".join(str(part) for part in location)[:80] + "'"
-
-
-def _one_of(names: tuple[str, ...]) -> str:
-    return ", ".join(names)

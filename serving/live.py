@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from components.common.errors import CuveeError, ReleaseError
 from components.common.files import read_json
+from serving.campaigns import IN_STORE
 from serving.catalogue import Catalogue
 from serving.current import DIGEST, POINTER, RELEASES, current_digest
 from serving.engine import Engine
@@ -75,6 +76,7 @@ class Live:
         """
         try:
             engine = Engine.load(release)
+            engine.campaigns = engine.campaigns.meant_for(store / IN_STORE)
             if DIGEST.fullmatch(release.name) and release.name != engine.digest:
                 raise ReleaseError(f"{release} holds release {engine.digest}. Publish it again.")
             live = cls(engine, Features(store, engine.catalogue), clock)
@@ -120,8 +122,7 @@ class Live:
 
     def _check(self, instance: Instance) -> None:
         engine = self.engine
-        task = engine.task(instance.scenario, instance.context.get("new_only"))
-        if engine.fusion is None or task not in engine.fusion.tasks:
+        if not engine.serves(instance.scenario, instance.context.get("new_only")):
             raise RequestError(f"scenario '{instance.scenario}' is not served by this release")
         unknown = sorted(instance.weights.keys() - engine.members.keys())
         if unknown:

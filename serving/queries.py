@@ -6,7 +6,9 @@ from serving.arrays import Floats
 from serving.states import UserStates
 
 RECOMMEND, SEARCH, SIMILAR, BUNDLE = "recommend", "search", "similar", "bundle"
-SCENARIOS = (RECOMMEND, SEARCH, SIMILAR, BUNDLE)
+SCENARIOS = (RECOMMEND, SEARCH, SIMILAR, BUNDLE)  # what members answer
+CAMPAIGN, ADS = "campaign", "ads"  # `recommend` among the items of campaigns; `recommend` or `search` with ads between
+ASKED = (*SCENARIOS, CAMPAIGN, ADS)
 DISCOVERY, NEXT_BASKET = "discovery", "next_basket"  # the tasks of recommend; every other scenario is its own task
 
 

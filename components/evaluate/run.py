@@ -13,6 +13,7 @@ from components.common.moments import microseconds, moment
 from components.common.prepared import Prepared
 from components.evaluate.bootstrap import Paired, paired
 from components.evaluate.bundles import judge_bundles
+from components.evaluate.campaigns import judge_campaigns
 from components.evaluate.card import model_card
 from components.evaluate.champion import Champion
 from components.evaluate.checks import contract_problems
@@ -99,7 +100,10 @@ def evaluate(
     fitted = read_json(fusion / FIT_REPORT) if (fusion / FIT_REPORT).exists() else {}
     metrics = _metrics(bench, tested, main, fitted.get("effort"))
     metrics["search"] = {"judged": _search_means(search)} if search else None
-    metrics["scenarios"] = {"bundle": judge_bundles(bench.engine, bench.shop)}
+    metrics["scenarios"] = {
+        "bundle": judge_bundles(bench.engine, bench.shop),
+        "campaign": judge_campaigns(bench.engine, bench.shop, prepared, bench.states),
+    }
     metrics["relations"] = None if truth is None else judge_relations(bench.engine, truth)
     story = Story(metrics, verdict, fitted, main.outcome if main else None)
     _write(out, story, record(verdict, comparisons))

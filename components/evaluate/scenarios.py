@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from components.evaluate import campaigns
 from components.evaluate.bundles import FUSED, RECALL
+from components.evaluate.summary import NDCG
 from components.evaluate.tables import table
 from components.evaluate.words import number, percent
+from serving.blend import POPULARITY
 
 Values = Mapping[str, Any]
 
@@ -13,7 +16,8 @@ Values = Mapping[str, Any]
 def scenarios(metrics: Values) -> list[str]:
     """A section of HTML for every scenario that was judged."""
     judged = metrics.get("scenarios") or {}
-    return [_bundle(judged["bundle"])] if judged.get("bundle") else []
+    sections = {"bundle": _bundle, "campaign": _campaign}
+    return [section(judged[name]) for name, section in sections.items() if judged.get(name)]
 
 
 def gained(gain: Values, metric: str) -> str:
@@ -22,6 +26,25 @@ def gained(gain: Values, metric: str) -> str:
         return f"no gain over {gain['over']} can be told"
     low, high = gain["ci95"]
     return f"{percent(gain[metric])} over {gain['over']} (95% interval {percent(low)} to {percent(high)})"
+
+
+def _campaign(values: Values) -> str:
+    names = (campaigns.FUSED, POPULARITY, campaigns.FREQUENCY)
+    rows = [
+        [kind, f"{one['pairs']:,}", *(number(one[name][NDCG]) if name in one else "–" for name in names)]
+        for kind, one in values.items()
+    ]
+    told = "".join(
+        f"<li>{kind}: NDCG@10 {gained(one['gain'], NDCG)}; {gained(one['over_frequency'], NDCG)}</li>"
+        for kind, one in values.items()
+    )
+    return (
+        f"<h2>Campaigns</h2><ul>{told}</ul>"
+        + table(("", "pairs", *names), rows)
+        + '<p class="note">Of the items of a campaign that ran in the test window, for each of the users it was meant '
+        "for: what they bought of it while it ran, what they bought under it, and what of that was new to them, asked "
+        "with new_only. All lists hold the campaign's items only.</p>"
+    )
 
 
 def _bundle(values: Values) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from components.common.stage import progress
 from components.materialize.repo import apply
 from components.materialize.sources import SOURCES_FOLDER, write_sources
 from components.materialize.states import historical, questions
+from serving.campaigns import TARGETS_FILE
 
 FEATURES_FILE, STATES_FOLDER = "features.json", "states"
 
@@ -28,6 +30,8 @@ def materialize(prepared: Path, embeddings: Path | None, out: Path) -> dict[str,
     """
     shop = Prepared.load(prepared)
     write_sources(shop, embeddings, out / SOURCES_FOLDER)
+    if (prepared / TARGETS_FILE).exists():  # who is meant by campaigns is kept where users are, not in releases
+        shutil.copyfile(prepared / TARGETS_FILE, out / SOURCES_FOLDER / TARGETS_FILE)
     feast = apply(out)
     (out / STATES_FOLDER).mkdir(exist_ok=True)
     users = {}

@@ -13,6 +13,7 @@ from components.common.moments import microseconds
 from components.common.prepared import ITEMS_FILE, SHOP_FILE, Prepared
 from components.package.smoke import smoke
 from serving.blend import Fusion
+from serving.campaigns import CAMPAIGNS_FILE
 from serving.catalogue import Catalogue
 from serving.engine import IMAGE_ENCODER, Engine
 from serving.members.base import MEMBER_FILE
@@ -52,6 +53,7 @@ def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path],
         _copy_tree(embeddings / encoder, out / encoder)
     names = _copy_members(members, shop.split.test.members, out / "members")
     _note_sentiment(out)
+    _copy_campaigns(prepared, shop.split.test.as_of, out)
     save_rules(STANDARD, out / RULES_FILE)
     fused = Fusion.load(out / FUSION_FILE)
     facts = _facts(shop, fusion, names, sorted(fused.tasks))
@@ -106,6 +108,14 @@ def _note_sentiment(release: Path) -> None:
         member = SentimentOfItems.load(folder, Catalogue.load(release / CATALOGUE_FILE))
         noted = {c.SENTIMENT: member.opinions, c.REVIEWS: member.reviews}
         pd.read_parquet(release / CATALOGUE_FILE).assign(**noted).to_parquet(release / CATALOGUE_FILE, index=False)
+
+
+def _copy_campaigns(prepared: Path, as_of: int | None, out: Path) -> None:
+    """The campaigns that had not ended at the test's start: what is over offers nothing. Users are no part of it."""
+    if (prepared / CAMPAIGNS_FILE).exists():
+        table = pd.read_parquet(prepared / CAMPAIGNS_FILE)
+        kept = table if as_of is None else table[microseconds(table[c.ENDS_AT]) > as_of]
+        kept.to_parquet(out / CAMPAIGNS_FILE, index=False)
 
 
 def _copy_tree(source: Path, target: Path) -> None:

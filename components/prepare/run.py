@@ -16,12 +16,13 @@ from components.common.moments import microseconds
 from components.common.prepared import Cut, Prepared, Split
 from components.prepare import clean, split
 from components.prepare.normalise import fit_normaliser
+from components.prepare.redeemed import REDEMPTIONS_FILE, redeemed
 from components.prepare.tables import code, item_table, keep_items, read_events, review_table, user_table
 from serving.arrays import Bools
 from serving.normaliser import Normaliser
 
 CLEANING_FILE, NORMALISER_FILE, SEARCHES_FILE = "cleaning.json", "normaliser.json", "searches.parquet"
-PASSED_ON = ("relations.parquet", "judgements.parquet")
+PASSED_ON = ("relations.parquet", "judgements.parquet", "campaigns.parquet", "campaign_users.parquet")
 EVENT_COLUMNS = [c.USER, c.ITEM, c.EVENT, c.TIMESTAMP, c.VALUE, c.PRICE, c.VISIT, c.FROM_END]
 
 
@@ -49,6 +50,7 @@ def prepare(tables: Path, out: Path, protocol: str, effort: str, seed: int) -> d
     items = pd.read_parquet(tables / "items.parquet")
     prepared, normaliser, corrections, searches = build(items, events, users, shop, config)
     prepared.save(out)
+    redeemed(tables / "events.parquet", out / REDEMPTIONS_FILE)
     normaliser.save(out / NORMALISER_FILE)
     write_json(out / CLEANING_FILE, {"corrections": [done.report() for done in corrections]})
     if len(searches):
