@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.common.moments import moment
+from serving.ads import organic, with_ads
 from serving.arrays import PAD, Bools
 from serving.campaigns import note_campaigns, offered
 from serving.filters import allowed
 from serving.instances import PHOTO, Instance, RequestError
 from serving.pictures import BadMediaError
 from serving.pool import Ranking
-from serving.queries import BUNDLE, CAMPAIGN, RECOMMEND, SEARCH, SIMILAR, Queries
+from serving.queries import ADS, BUNDLE, CAMPAIGN, RECOMMEND, SEARCH, SIMILAR, Queries
 from serving.relax import relax
 from serving.states import UserStates
 from serving.unmet import both, unmet
@@ -43,10 +44,14 @@ def answer(
     def ask(asked: Sequence[Instance], anything: bool = False) -> list[dict[str, Any]]:
         return _answers(engine, asked, port, as_of, anything)
 
-    answers = relax(engine, instances, ask(instances), ask)
-    for instance, given in zip(instances, answers, strict=True):
+    asked = [organic(instance) for instance in instances]
+    answers = relax(engine, asked, ask(asked), ask)
+    for row, instance in enumerate(instances):
         if instance.scenario == CAMPAIGN:
-            note_campaigns(engine.campaigns, instance, given, as_of, engine.catalogue.rows)
+            note_campaigns(engine.campaigns, instance, answers[row], as_of, engine.catalogue.rows)
+        if instance.scenario == ADS:
+            states, _ = _users(engine, RECOMMEND, [instance], port, as_of)
+            answers[row] = with_ads(engine, instance, answers[row], states, _allowed(engine, [instance]), as_of)
     return answers
 
 

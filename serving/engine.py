@@ -11,6 +11,7 @@ import numpy as np
 
 from components.common.config import ShopConfig
 from components.common.files import read_json
+from serving.ads import CLICKS_FILE, ClickModel, Shown
 from serving.answer import answer
 from serving.arrays import PAD, Bools, Floats, Ints, gather, top_k
 from serving.blend import Blend, Fusion
@@ -65,7 +66,8 @@ class Engine:
         self.context = ContextReader(catalogue, shop.ordinal_time, vectors_of(self.members))
         self._rivals = rivals(self.members)
         self.rulebook = Rulebook(rules, catalogue, self.context.vectors, self._rivals)
-        self.campaigns = Campaigns.none()
+        self.campaigns, self.shown = Campaigns.none(), Shown()
+        self.click_model: ClickModel | None = None
         self.degraded: tuple[str, ...] = ()  # what every answer has to do without
         self.manifest: Manifest | None = None
         self.digest, self.as_of = "", 0
@@ -100,6 +102,7 @@ class Engine:
         )
         engine = engine.with_rules(load_rules(release / RULES_FILE))
         engine.campaigns = Campaigns.load(release, engine.catalogue)
+        engine.click_model = ClickModel.load(release / CLICKS_FILE)
         engine.manifest, engine.digest, engine.as_of = manifest, manifest.release, manifest.as_of or 0
         return engine
 
@@ -213,9 +216,10 @@ class Engine:
 
     def serves(self, scenario: str, new_only: bool | None = None) -> bool:
         """Does the release hold what *scenario* takes: a blend, and where it is about campaigns, campaigns."""
-        offers = {CAMPAIGN: self.campaigns.promotions, ADS: self.campaigns.ads}.get(scenario)
         blended = self.fusion is not None and self.task(scenario, new_only) in self.fusion.tasks
-        return blended and (offers is None or len(offers) > 0)
+        if scenario == CAMPAIGN:
+            return blended and len(self.campaigns.promotions) > 0
+        return blended and (scenario != ADS or (self.click_model is not None and len(self.campaigns.ads) > 0))
 
     def answer(self, instances: Sequence[Instance], port: "StatePort | None", as_of: int) -> list[dict[str, Any]]:
         """Answer parsed requests; see serving.answer."""

@@ -11,6 +11,7 @@ from components.common import columns as c
 from components.common.files import read_json, write_json, write_text
 from components.common.moments import microseconds, moment
 from components.common.prepared import Prepared
+from components.evaluate.ads import judge_clicks
 from components.evaluate.bootstrap import Paired, paired
 from components.evaluate.bundles import judge_bundles
 from components.evaluate.campaigns import judge_campaigns
@@ -103,6 +104,7 @@ def evaluate(
     metrics["scenarios"] = {
         "bundle": judge_bundles(bench.engine, bench.shop),
         "campaign": judge_campaigns(bench.engine, bench.shop, prepared, bench.states),
+        "ads": judge_clicks(bench.engine, bench.shop, prepared, bench.states),
     }
     metrics["relations"] = None if truth is None else judge_relations(bench.engine, truth)
     story = Story(metrics, verdict, fitted, main.outcome if main else None)

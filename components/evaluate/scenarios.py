@@ -16,7 +16,7 @@ Values = Mapping[str, Any]
 def scenarios(metrics: Values) -> list[str]:
     """A section of HTML for every scenario that was judged."""
     judged = metrics.get("scenarios") or {}
-    sections = {"bundle": _bundle, "campaign": _campaign}
+    sections = {"bundle": _bundle, "campaign": _campaign, "ads": _ads}
     return [section(judged[name]) for name, section in sections.items() if judged.get(name)]
 
 
@@ -44,6 +44,19 @@ def _campaign(values: Values) -> str:
         + '<p class="note">Of the items of a campaign that ran in the test window, for each of the users it was meant '
         "for: what they bought of it while it ran, what they bought under it, and what of that was new to them, asked "
         "with new_only. All lists hold the campaign's items only.</p>"
+    )
+
+
+def _ads(values: Values) -> str:
+    parts = [
+        [str(n), number(one["predicted"]), number(one["clicked"])] for n, one in enumerate(values["parts"], start=1)
+    ]
+    return (
+        f"<h2>Ads</h2><p>Predicted click {number(values['predicted'])}, clicked {number(values['clicked'])}; log loss "
+        f"{number(values['log_loss'])}, that of the plain rate {number(values['log_loss_of_the_rate'])}; AUC "
+        f"{number(values['auc'])}.</p>"
+        + table(("fifth, by prediction", "predicted", "clicked"), parts)
+        + f'<p class="note">{values["impressions"]:,} ads shown in the test window.</p>'
     )
 
 

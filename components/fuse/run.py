@@ -9,9 +9,11 @@ import pandas as pd
 
 from components.common.config import Effort
 from components.common.files import write_json
+from components.common.impressions import IMPRESSIONS_FILE, impressions
 from components.common.prepared import Cut, Prepared
 from components.common.settings import Settings
 from components.fuse.bundles import basket_sets, bundle_options
+from components.fuse.clicks import examination, fit_clicks
 from components.fuse.config import EFFORTS, FusionConfig
 from components.fuse.fit import fit_task
 from components.fuse.lists import FitSet
@@ -20,11 +22,13 @@ from components.fuse.pools import answers, fit_set
 from components.fuse.priors import prior_of
 from components.fuse.search import fit_search
 from components.fuse.searches import SEARCHES_FILE, fit_searches
+from serving.ads import CLICKS_FILE
 from serving.blend import Fusion, TaskFusion
 from serving.catalogue import Catalogue
 from serving.engine import Engine
 from serving.members import kinds
 from serving.queries import BUNDLE, DISCOVERY, NEXT_BASKET, RECOMMEND, SEARCH, SIMILAR
+from serving.shown import joined, scored
 
 FUSION_FILE, REPORT_FILE, OUT_OF_FOLD_FILE = "fusion.json", "fit_report.json", "search_oof.json"
 JUDGEMENTS_FILE = "judgements.parquet"
@@ -76,6 +80,7 @@ def fuse(
         tasks[BUNDLE], reports[BUNDLE] = _bundle(shop, serving, engines, config, seed)
     if _members(serving, SIMILAR):
         tasks[SIMILAR], reports[SIMILAR] = _prior(serving, SIMILAR)
+    _clicks(inputs, shop, engines, seed, out)
     Fusion(tasks=tasks).save(out / FUSION_FILE)
     write_json(
         out / REPORT_FILE, {"effort": effort, "tasks": reports, "seconds": round(time.perf_counter() - started, 3)}
@@ -161,6 +166,22 @@ def _searches(
     if not path.exists():
         return None
     return fit_searches(engines, serving, shop, pd.read_parquet(path), inputs.features / "states", config, seed)
+
+
+def _clicks(inputs: Inputs, shop: Prepared, engines: dict[str, Engine], seed: int, out: Path) -> None:
+    """Write clicks.json, learned from what was shown in the fit windows; nothing where nothing was, or too little."""
+    if not (inputs.prepared / IMPRESSIONS_FILE).exists():
+        return
+    tables, parts = [], []
+    for cut in shop.split.fits:
+        shown, states = impressions(inputs.prepared, shop, cut), inputs.features / "states" / f"{cut.name}.parquet"
+        if len(shown) and states.exists():
+            tables.append(shown)
+            parts.append(scored(engines[cut.name], shop, shown, states, seed))
+    found, names = joined(parts)
+    model = fit_clicks(found, names, examination(pd.concat(tables))) if found is not None else None
+    if model is not None:
+        write_json(out / CLICKS_FILE, model.model_dump(mode="json"))
 
 
 def _prior(engine: Engine, scenario: str) -> tuple[TaskFusion, dict[str, Any]]:

@@ -12,6 +12,7 @@ from components.common.files import read_json, write_json
 from components.common.moments import microseconds
 from components.common.prepared import ITEMS_FILE, SHOP_FILE, Prepared
 from components.package.smoke import smoke
+from serving.ads import CLICKS_FILE
 from serving.blend import Fusion
 from serving.campaigns import CAMPAIGNS_FILE
 from serving.catalogue import Catalogue
@@ -53,6 +54,8 @@ def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path],
         _copy_tree(embeddings / encoder, out / encoder)
     names = _copy_members(members, shop.split.test.members, out / "members")
     _note_sentiment(out)
+    if (fusion / CLICKS_FILE).exists():
+        _copy(fusion / CLICKS_FILE, out / CLICKS_FILE)
     _copy_campaigns(prepared, shop.split.test.as_of, out)
     save_rules(STANDARD, out / RULES_FILE)
     fused = Fusion.load(out / FUSION_FILE)

@@ -22,7 +22,13 @@ from serving.arrays import Bools
 from serving.normaliser import Normaliser
 
 CLEANING_FILE, NORMALISER_FILE, SEARCHES_FILE = "cleaning.json", "normaliser.json", "searches.parquet"
-PASSED_ON = ("relations.parquet", "judgements.parquet", "campaigns.parquet", "campaign_users.parquet")
+PASSED_ON = (
+    "relations.parquet",
+    "judgements.parquet",
+    "campaigns.parquet",
+    "campaign_users.parquet",
+    "impressions.parquet",
+)
 EVENT_COLUMNS = [c.USER, c.ITEM, c.EVENT, c.TIMESTAMP, c.VALUE, c.PRICE, c.VISIT, c.FROM_END]
 
 
