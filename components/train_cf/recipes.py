@@ -15,6 +15,7 @@ from components.train_cf.linear import LinearTrainer
 from components.train_cf.material import Kind, Material
 from components.train_cf.pca import PcaTrainer
 from components.train_cf.popularity import PopularityTrainer
+from components.train_cf.trend import TrendConfig, TrendTrainer
 from components.train_cf.user_knn import UserKnnTrainer
 from serving.members.base import Member
 from serving.members.history import HistoryWeights
@@ -42,8 +43,9 @@ class Trainer(Protocol[WrittenT]):
 class Recipe(Generic[ConfigT, MemberT]):
     """How one member is begun, varied, trained and written.
 
-    trials: configurations evaluated by effort. final: what the chosen configuration is given for good. at: the kinds of
-    shop for which the member is trained at an effort; elsewhere it adds nothing to the blend, and settings may ask.
+    trials: configurations evaluated by effort, 0 = nothing to search. final: what the chosen configuration is given for
+    good. at: the kinds of shop for which the member is trained at an effort; elsewhere it adds nothing to the blend,
+    and settings may ask. days: it means something only where ages are days.
     """
 
     start: Callable[[Material], ConfigT]
@@ -53,6 +55,7 @@ class Recipe(Generic[ConfigT, MemberT]):
     trials: Mapping[Effort, int]
     final: Mapping[str, Any] = field(default_factory=dict)
     at: Mapping[Effort, frozenset[Kind]] = field(default_factory=lambda: {"fast": EVERYWHERE, "full": EVERYWHERE})
+    days: bool = False
 
     def begin(self, material: Material, seed: int) -> ConfigT:
         """Where the search starts; *seed* goes to members that draw."""
@@ -115,6 +118,14 @@ RECIPES: Mapping[str, Recipe[Any, Any]] = {
         {"fast": 5, "full": 16},
         at={"fast": BASKETS, "full": BASKETS},
     ),
+    "trend": Recipe(
+        lambda _: TrendConfig(),
+        lambda _: {},
+        TrendTrainer,
+        lambda trainer, material: trainer.train(material.visits, material.as_of, material.n_items),
+        {"fast": 0, "full": 0},
+        days=True,
+    ),
     "user_knn": Recipe(
         starts.user_knn,
         starts.user_knn_choices,
@@ -137,4 +148,5 @@ RECIPES: Mapping[str, Recipe[Any, Any]] = {
 
 def usual(material: Material, effort: Effort) -> tuple[str, ...]:
     """The members that are trained for such a shop at *effort*; what adds nothing there is left out."""
-    return tuple(name for name, recipe in RECIPES.items() if material.kind in recipe.at[effort])
+    timed = (name for name, recipe in RECIPES.items() if material.days or not recipe.days)
+    return tuple(name for name in timed if material.kind in RECIPES[name].at[effort])

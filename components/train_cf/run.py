@@ -104,7 +104,7 @@ def _inner(shop: Prepared, held: HoldOut) -> Material:
 
 def _tuned(recipe: Recipe[Any, Any], held: HoldOut, inner: Material, effort: Effort, seed: int) -> Config:
     best: Config = recipe.begin(inner, seed)
-    if held.judges:
+    if held.judges and recipe.trials[effort]:
         best = search(
             lambda config: held.score(recipe.train(config, inner)), best, recipe.choices(inner), recipe.trials[effort]
         )

@@ -6,7 +6,7 @@ from components.train_cf.histories import clock_of, now_of, training_states
 from components.train_cf.recipes import RECIPES, Material, usual
 from serving.members.history import HistoryWeights
 
-EVERYWHERE = {"popularity", "item_knn", "cooccurrence", "als"}
+EVERYWHERE = {"popularity", "trend", "item_knn", "cooccurrence", "als"}
 
 
 def material_of(prepared: Prepared, together: int = 1) -> Material:
@@ -27,6 +27,10 @@ def test_the_effort_and_the_kind_of_shop_decide_which_members_are_trained() -> N
     assert set(usual(baskets, "fast")) == EVERYWHERE | {"pca"}
     assert set(usual(ordered, "full")) == set(RECIPES) - {"pca"}
     assert set(usual(baskets, "full")) == set(RECIPES) - {"linear", "bpr"}
+
+
+def test_where_time_is_an_order_nothing_has_a_trend() -> None:
+    assert "trend" not in usual(material_of(planted_shop(protocol="leave-one-out")), "full")
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -26,6 +26,7 @@ def test_every_training_gets_every_member(tmp_path: Path, protocol: str, cuts: s
     train_cf(tmp_path / "prepared", tmp_path / "out", "fast", seed=0)
     assert {path.name for path in (tmp_path / "out").iterdir()} == cuts
     expected = AT_FAST | ({"repurchase"} if prepared.split.repeats else set())
+    expected |= {"trend"} if protocol == "temporal" else set()
     for cut in prepared.split.trainings:
         members = load_members(tmp_path / "out" / cut.members, Catalogue(prepared.items))
         assert set(members) == expected
