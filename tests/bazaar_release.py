@@ -6,11 +6,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from components.common import columns as c
 from components.common.files import write_json
-from components.common.prepared import Prepared
+from components.common.prepared import ITEMS_FILE, Prepared
 from components.deploy.publish import publish
+from components.encode.media import IMAGE_FILE, encode_media
 from components.ingest.bazaar.config import BazaarConfig
 from components.ingest.bazaar.run import write_bazaar
 from components.ingest.run import ingest
@@ -26,17 +28,18 @@ from components.train_rules.given import given
 from components.train_rules.pruned import write as write_relations
 from components.train_rules.run import together
 from components.train_text.lexical import train_lexical
+from components.train_text.media import SeenConfig, joint_photos, train_image_member
 from components.train_text.tfidf import train_tfidf
 from serving.blend import FEATURES, Blend, Fusion, TaskFusion
 from serving.members.history import HistoryWeights
 
 USERS, ITEMS = 200, 96
-MEMBERS = ("complements", "item_knn", "lexical", "popularity", "substitutes", "tfidf")
+MEMBERS = ("complements", "image", "item_knn", "lexical", "popularity", "substitutes", "tfidf")
 TASKS = {  # the weight of each member's value
     "discovery": {"item_knn": 1.0, "tfidf": 0.5, "popularity": 0.2},
     "next_basket": {"item_knn": 1.0, "tfidf": 0.5, "popularity": 0.2},
-    "search": {"lexical": 1.0, "tfidf": 0.5, "popularity": 0.1},
-    "similar": {"substitutes": 1.0, "tfidf": 1.0, "item_knn": 0.3, "popularity": 0.1},
+    "search": {"lexical": 1.0, "tfidf": 0.5, "image": 0.5, "popularity": 0.1},
+    "similar": {"substitutes": 1.0, "tfidf": 1.0, "image": 1.0, "item_knn": 0.3, "popularity": 0.1},
     "bundle": {"complements": 1.0, "item_knn": 0.5, "popularity": 0.1},
 }
 
@@ -60,7 +63,10 @@ def _build(work: Path) -> None:
     write_bazaar(BazaarConfig.parse({"users": USERS, "items": ITEMS, "seed": 0}, "the tests' bazaar"), work / "shop")
     ingest(str(work / "shop"), None, str(building), work / "tables")
     prepare(work / "tables", work / "prepared", "temporal", "fast", 0)
-    _train(work / "prepared", work / "members")
+    items = pd.read_parquet(work / "prepared" / ITEMS_FILE)
+    (work / "embeddings").mkdir()
+    encode_media(items.assign(**{c.AUDIO: "", c.VIDEO: ""}), "auto", work / "embeddings", 0)
+    _train(work / "prepared", work / "embeddings", work / "members")
     (work / "fusion").mkdir()
     Fusion(tasks={task: _by_hand(rows) for task, rows in TASKS.items()}).save(work / "fusion" / "fusion.json")
     write_json(work / "fusion" / "fit_report.json", {"effort": "fast"})
@@ -71,7 +77,7 @@ def _build(work: Path) -> None:
     os.rename(building, work / "store")
 
 
-def _train(prepared: Path, out: Path) -> None:
+def _train(prepared: Path, embeddings: Path, out: Path) -> None:
     shop = Prepared.load(prepared)
     cut = shop.split.test
     folder, ids = out / cut.members, shop.items[c.ITEM_ID].astype(str).tolist()
@@ -81,6 +87,9 @@ def _train(prepared: Path, out: Path) -> None:
     item_knn.write(item_knn.train(states, len(ids)), folder / "item_knn")
     train_lexical(shop.items, folder / "lexical")
     train_tfidf(shop, cut, folder / "tfidf")
+    no_texts = np.eye(len(ids), 8, dtype=np.float32)  # of these few items no network learns words
+    photos = joint_photos(shop, np.load(embeddings / IMAGE_FILE), no_texts, 0, SeenConfig())
+    train_image_member(shop, photos, cut, folder / "image", 0)
     bought = complements(together(shop, cut), ComplementsConfig())
     write_relations((bought + given(prepared, "complement", ids)).tocsr(), "complements", {}, folder / "complements")
     write_relations(given(prepared, "substitute", ids), "substitutes", {}, folder / "substitutes")

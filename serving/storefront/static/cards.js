@@ -44,7 +44,7 @@ function drawing(title, category) {
   };
   let hue = 0;
   for (const letter of category || title) hue = (hue * 31 + letter.codePointAt(0)) % 360;
-  const words = title.split(/\s+/).filter(Boolean);
+  const words = title.match(/[\p{L}\p{N}]+/gu) ?? [];
   const initials = words.slice(0, 2).map((word) => [...word][0]).join("");
   const drawn = svg("svg", { viewBox: "0 0 96 96", "aria-hidden": "true", class: "drawing" });
   const text = svg("text", { x: 48, y: 60, "text-anchor": "middle", "font-size": 34, fill: "#1c1c1c" });

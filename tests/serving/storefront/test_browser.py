@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from storefront_page import QUESTIONS, SEARCH, drop, number, open_page, picture, products, shown
 
 from components.deploy.trial import ask_v1
-
-MAX_PICTURE_BYTES = 180 * 1024
+from serving.instances import MAX_PHOTO_BYTES
 
 
 def test_a_search_shows_what_the_server_answers(page: Page, home: str, bazaar_url: str) -> None:
@@ -92,43 +92,51 @@ def test_a_weight_moved_asks_the_server_and_says_who_moved(page: Page, home: str
     assert "w.lexical" not in page.url
 
 
-@pytest.mark.parametrize("expected_errors", [["status of 400"]])
-def test_a_picture_that_is_dropped_is_made_small_and_asked_with(page: Page, home: str) -> None:
+def test_a_picture_that_is_dropped_finds_what_it_shows(page: Page, home: str, bazaar: Path) -> None:
     open_page(page, f"{home}?scenario=similar&item_id=i000001&lang=en")
+    content = (bazaar.parent / "shop" / "media" / "image" / "i000019.jpg").read_bytes()
+    drop(page, base64.b64encode(content).decode())
+    expect(page.get_by_role("status")).to_contain_text("Like a product “the picture”")
+    assert shown(page)[0] == "i000019"
+    expect(page.locator("#notes")).to_be_hidden()
+    page.get_by_role("button", name="Show all reasons").click()
+    expect(products(page).first.locator("tbody tr").first).to_have_attribute("data-part", "image")
+
+
+def test_a_picture_too_large_is_made_small_before_it_is_sent(page: Page, home: str) -> None:
+    open_page(page, f"{home}?scenario=search&query=glass&lang=en")
     with page.expect_response("**/cuvee:predict") as response:
         drop(page, picture(1000), "holiday.png")
     sent = json.loads(response.value.request.post_data or "")["instances"][0]
     content = base64.b64decode(sent["image_b64"], validate=True)
-    assert (sent["scenario"], "item_id" in sent) == ("similar", False)
-    assert len(content) <= MAX_PICTURE_BYTES
+    assert (sent["scenario"], sent["query"]) == ("search", "glass")
+    assert len(content) <= MAX_PHOTO_BYTES
     assert Image.open(io.BytesIO(content)).format == "JPEG"
     assert max(Image.open(io.BytesIO(content)).size) <= 512
+    assert response.value.ok
     expect(page.locator("#picture-note")).to_contain_text("holiday.png")
     expect(page.locator("#preview")).to_be_visible()
-    if response.value.ok:
-        expect(page.get_by_role("status")).to_contain_text("“the picture”")
-    else:
-        said = response.value.json()["error"].removeprefix("instances[0]: ")
-        expect(page.get_by_role("alert")).to_contain_text(said)
     page.get_by_role("button", name="Remove the picture").click()
     expect(page.locator("#preview")).to_be_hidden()
 
 
+@pytest.mark.parametrize("expected_errors", [["status of 400"]])
+def test_what_the_server_says_of_a_picture_is_shown_as_it_says_it(page: Page, home: str) -> None:
+    open_page(page, f"{home}?scenario=similar&lang=en&item_id=i000001")
+    drop(page, picture(40))
+    expect(page.get_by_role("status")).to_contain_text("the picture")
+    page.locator("#item_id").fill("i000001")
+    page.get_by_role("button", name="Show products").click()
+    expect(page.get_by_role("alert")).to_have_text(
+        "The server did not take this: scenario 'similar' takes 'item_id' or 'image_b64', not both"
+    )
+
+
 def test_a_picture_for_a_scenario_without_one_asks_for_what_is_like_it(page: Page, home: str) -> None:
-    page.route("**/cuvee:predict", answering_a_picture)
     open_page(page, f"{home}?scenario=recommend&lang=en")
     drop(page, picture(40))
     expect(page.get_by_label("Like a product")).to_be_checked()
     expect(page.get_by_role("status")).to_contain_text("Like a product “the picture”")
-
-
-def answering_a_picture(route: Route) -> None:
-    """The server's own answer to the same question about an item that it knows."""
-    body = json.loads(route.request.post_data or "")
-    for instance in body["instances"]:
-        if instance.pop("image_b64", None):
-            instance["item_id"] = "i000001"
-    route.continue_(post_data=json.dumps(body))
 
 
 def test_the_address_says_everything_and_back_goes_back(page: Page, home: str) -> None:
