@@ -11,6 +11,7 @@ import numpy as np
 from components.common.moments import moment
 from serving.ads import organic, with_ads
 from serving.arrays import PAD, Bools
+from serving.audience import with_users
 from serving.campaigns import note_campaigns, offered
 from serving.filters import allowed
 from serving.instances import PHOTO, Instance, RequestError
@@ -47,7 +48,9 @@ def answer(
     asked = [organic(instance) for instance in instances]
     answers = relax(engine, asked, ask(asked), ask)
     for row, instance in enumerate(instances):
-        if instance.scenario == CAMPAIGN:
+        if instance.scenario == CAMPAIGN and instance.user_id is None:
+            answers[row] = with_users(engine, instance, answers[row], port, as_of)
+        elif instance.scenario == CAMPAIGN:
             note_campaigns(engine.campaigns, instance, answers[row], as_of, engine.catalogue.rows)
         if instance.scenario == ADS:
             states, _ = _users(engine, RECOMMEND, [instance], port, as_of)

@@ -14,6 +14,7 @@ from components.common.files import read_json
 from serving.ads import CLICKS_FILE, ClickModel, Shown
 from serving.answer import answer
 from serving.arrays import PAD, Bools, Floats, Ints, gather, top_k
+from serving.audience import AUDIENCE_FILE, AudienceModel
 from serving.blend import Blend, Fusion
 from serving.campaigns import Campaigns
 from serving.catalogue import Catalogue
@@ -68,6 +69,7 @@ class Engine:
         self.rulebook = Rulebook(rules, catalogue, self.context.vectors, self._rivals)
         self.campaigns, self.shown = Campaigns.none(), Shown()
         self.click_model: ClickModel | None = None
+        self.audience: AudienceModel | None = None
         self.degraded: tuple[str, ...] = ()  # what every answer has to do without
         self.manifest: Manifest | None = None
         self.digest, self.as_of = "", 0
@@ -103,6 +105,7 @@ class Engine:
         engine = engine.with_rules(load_rules(release / RULES_FILE))
         engine.campaigns = Campaigns.load(release, engine.catalogue)
         engine.click_model = ClickModel.load(release / CLICKS_FILE)
+        engine.audience = AudienceModel.load(release / AUDIENCE_FILE)
         engine.manifest, engine.digest, engine.as_of = manifest, manifest.release, manifest.as_of or 0
         return engine
 

@@ -11,7 +11,7 @@ from components.common.moments import microseconds
 from components.common.prepared import Prepared
 from components.common.ranking import Doubles
 from components.evaluate.bootstrap import paired
-from components.evaluate.metrics import mean, relevance_metrics
+from components.evaluate.metrics import auc, mean, relevance_metrics
 from components.evaluate.relevance import Relevance
 from components.evaluate.summary import NDCG
 from serving.arrays import Floats, Ints, top_k
@@ -160,3 +160,42 @@ def _summary(values: dict[str, Doubles], seed: int) -> dict[str, Any]:
             "ci95": None if relative is None else [relative.low, relative.high],
         }
     return found
+
+
+def judge_users(engine: Engine, shop: Prepared, prepared: Path, states: Path) -> dict[str, Any] | None:
+    """Of the users that a campaign of the test window names, are those in front who took something of it?
+
+    Returns:
+        {"campaigns", "users", "auc": mean over campaigns of the chance that who took something stands before who did
+        not, "auc_of_history": the same by the number of items a user had ever taken}; None where nothing was learned
+        or no campaign of the window names users of both sorts.
+    """
+    cut = shop.split.test
+    if engine.audience is None or cut.as_of is None or cut.until is None or not states.exists():
+        return None
+    campaigns = engine.campaigns.meant_for(prepared / TARGETS_FILE)
+    history = HistoricalStates.load(states, engine.catalogue)
+    taken, _ = _bought(shop, campaigns, prepared, cut.as_of, cut.until)["purchases"]
+    ids = shop.users[c.USER_ID].astype(str).to_numpy()
+    took = {str(name): set(ids[part].tolist()) for name, part in taken.groupby(c.CAMPAIGN_ID)[c.USER]}
+    rows = []
+    for name, answered in sorted(took.items()):
+        users = sorted(campaigns.targets.get(name, frozenset()) & set(history.user_ids))
+        hits = np.flatnonzero([user in answered for user in users]).astype(np.int32)
+        if 0 < len(hits) < len(users):
+            items = np.zeros(len(engine.catalogue), dtype=bool)
+            offers = campaigns.promotions
+            items[offers.loc[offers[c.CAMPAIGN_ID] == name, c.ITEM].to_numpy()] = True
+            known = history.states(users, cut.as_of)
+            scores = np.stack([engine.audience.chances(known, items), known.sizes]).astype(np.float32)
+            both = auc(scores, np.repeat([0, 1], len(hits)), np.tile(hits, 2))
+            rows.append((len(users), both[0], both[1]))
+    if not rows:
+        return None
+    users_of, ours, plain = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+    return {
+        "campaigns": len(rows),
+        "users": int(users_of.sum()),
+        "auc": float(ours.mean()),
+        "auc_of_history": float(plain.mean()),
+    }

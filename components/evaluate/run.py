@@ -14,7 +14,7 @@ from components.common.prepared import Prepared
 from components.evaluate.ads import judge_clicks
 from components.evaluate.bootstrap import Paired, paired
 from components.evaluate.bundles import judge_bundles
-from components.evaluate.campaigns import judge_campaigns
+from components.evaluate.campaigns import judge_campaigns, judge_users
 from components.evaluate.card import model_card
 from components.evaluate.champion import Champion
 from components.evaluate.checks import contract_problems
@@ -104,6 +104,7 @@ def evaluate(
     metrics["scenarios"] = {
         "bundle": judge_bundles(bench.engine, bench.shop),
         "campaign": judge_campaigns(bench.engine, bench.shop, prepared, bench.states),
+        "campaign_users": judge_users(bench.engine, bench.shop, prepared, bench.states),
         "ads": judge_clicks(bench.engine, bench.shop, prepared, bench.states),
     }
     metrics["relations"] = None if truth is None else judge_relations(bench.engine, truth)

@@ -16,7 +16,7 @@ Values = Mapping[str, Any]
 def scenarios(metrics: Values) -> list[str]:
     """A section of HTML for every scenario that was judged."""
     judged = metrics.get("scenarios") or {}
-    sections = {"bundle": _bundle, "campaign": _campaign, "ads": _ads}
+    sections = {"bundle": _bundle, "campaign": _campaign, "campaign_users": _users, "ads": _ads}
     return [section(judged[name]) for name, section in sections.items() if judged.get(name)]
 
 
@@ -44,6 +44,14 @@ def _campaign(values: Values) -> str:
         + '<p class="note">Of the items of a campaign that ran in the test window, for each of the users it was meant '
         "for: what they bought of it while it ran, what they bought under it, and what of that was new to them, asked "
         "with new_only. All lists hold the campaign's items only.</p>"
+    )
+
+
+def _users(values: Values) -> str:
+    return (
+        f"<h2>Users for a campaign</h2><p>Who took something of it stands before who did not with a chance of "
+        f"{number(values['auc'])}; ordered by how many items a user had ever taken, {number(values['auc_of_history'])} "
+        f"({values['campaigns']} campaigns of the test window, {values['users']:,} users that they name).</p>"
     )
 
 

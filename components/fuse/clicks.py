@@ -52,7 +52,7 @@ def fit_clicks(shown: Shown, names: tuple[str, ...], attention: Mapping[int, flo
     scales = np.where(scales > 0, scales, 1.0)
     values = np.where(known, np.clip((np.nan_to_num(finite) - means) / scales, -FAR, FAR), 0.0)
     x = np.concatenate([np.ones((len(values), 1)), values, (~known).astype(np.float64)], axis=1)
-    weights = _likeliest(x, shown.clicked[teaching].astype(np.float64), seen[teaching])
+    weights = likeliest(x, shown.clicked[teaching].astype(np.float64), seen[teaching])
     numbers = (means, scales, weights[1 : 1 + len(names)], weights[1 + len(names) :])
     told = dict(
         zip(("means", "scales", "weights", "missing"), (tuple(map(float, one)) for one in numbers), strict=True)
@@ -63,7 +63,7 @@ def fit_clicks(shown: Shown, names: tuple[str, ...], attention: Mapping[int, flo
     return model.model_copy(update={"seen": float(ratio)})
 
 
-def _likeliest(x: Doubles, clicked: Doubles, seen: Doubles) -> Doubles:
+def likeliest(x: Doubles, clicked: Doubles, seen: Doubles) -> Doubles:
     """(d,) weights that maximise the likelihood of clicks with P = seen x sigmoid(x w), held back by L2."""
 
     def loss(weights: Doubles) -> tuple[float, Doubles]:

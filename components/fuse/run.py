@@ -12,6 +12,7 @@ from components.common.files import write_json
 from components.common.impressions import IMPRESSIONS_FILE, impressions
 from components.common.prepared import Cut, Prepared
 from components.common.settings import Settings
+from components.fuse.audience import fit_audience
 from components.fuse.bundles import basket_sets, bundle_options
 from components.fuse.clicks import examination, fit_clicks
 from components.fuse.config import EFFORTS, FusionConfig
@@ -23,7 +24,9 @@ from components.fuse.priors import prior_of
 from components.fuse.search import fit_search
 from components.fuse.searches import SEARCHES_FILE, fit_searches
 from serving.ads import CLICKS_FILE
+from serving.audience import AUDIENCE_FILE
 from serving.blend import Fusion, TaskFusion
+from serving.campaigns import TARGETS_FILE, Campaigns
 from serving.catalogue import Catalogue
 from serving.engine import Engine
 from serving.members import kinds
@@ -81,6 +84,7 @@ def fuse(
     if _members(serving, SIMILAR):
         tasks[SIMILAR], reports[SIMILAR] = _prior(serving, SIMILAR)
     _clicks(inputs, shop, engines, seed, out)
+    _audience(inputs, shop, serving, out)
     Fusion(tasks=tasks).save(out / FUSION_FILE)
     write_json(
         out / REPORT_FILE, {"effort": effort, "tasks": reports, "seconds": round(time.perf_counter() - started, 3)}
@@ -182,6 +186,14 @@ def _clicks(inputs: Inputs, shop: Prepared, engines: dict[str, Engine], seed: in
     model = fit_clicks(found, names, examination(pd.concat(tables))) if found is not None else None
     if model is not None:
         write_json(out / CLICKS_FILE, model.model_dump(mode="json"))
+
+
+def _audience(inputs: Inputs, shop: Prepared, serving: Engine, out: Path) -> None:
+    """Write audience.json, learned from campaigns that are over; nothing where they taught too little."""
+    campaigns = Campaigns.load(inputs.prepared, serving.catalogue).meant_for(inputs.prepared / TARGETS_FILE)
+    model = fit_audience(shop, serving.catalogue, campaigns, inputs.features / "states") if len(campaigns) else None
+    if model is not None:
+        write_json(out / AUDIENCE_FILE, model.model_dump(mode="json"))
 
 
 def _prior(engine: Engine, scenario: str) -> tuple[TaskFusion, dict[str, Any]]:

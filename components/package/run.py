@@ -13,6 +13,7 @@ from components.common.moments import microseconds
 from components.common.prepared import ITEMS_FILE, SHOP_FILE, Prepared
 from components.package.smoke import smoke
 from serving.ads import CLICKS_FILE
+from serving.audience import AUDIENCE_FILE
 from serving.blend import Fusion
 from serving.campaigns import CAMPAIGNS_FILE
 from serving.catalogue import Catalogue
@@ -54,8 +55,9 @@ def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path],
         _copy_tree(embeddings / encoder, out / encoder)
     names = _copy_members(members, shop.split.test.members, out / "members")
     _note_sentiment(out)
-    if (fusion / CLICKS_FILE).exists():
-        _copy(fusion / CLICKS_FILE, out / CLICKS_FILE)
+    for name in (CLICKS_FILE, AUDIENCE_FILE):
+        if (fusion / name).exists():
+            _copy(fusion / name, out / name)
     _copy_campaigns(prepared, shop.split.test.as_of, out)
     save_rules(STANDARD, out / RULES_FILE)
     fused = Fusion.load(out / FUSION_FILE)
