@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from components.common.config import Config
 from components.common.errors import ReleaseError
 from components.common.files import read_json, write_json
-from serving.arrays import Floats, Longs
+from serving.arrays import PAD, Floats, Longs, top_k
 from serving.attention import Attention
 from serving.calibration import FEATURES, RRF
 from serving.evidence import Evidence
@@ -27,6 +27,7 @@ __all__ = [
     "Weights",
     "apply",
     "corrections",
+    "held_back",
     "popular",
 ]
 
@@ -34,6 +35,7 @@ Weights = tuple[tuple[float, ...], ...]
 Doubles = npt.NDArray[np.float64]
 CONTEXT_PART = "context"  # the contribution that belongs to no member
 POPULARITY = "popularity"  # the member that breaks ties, and that a blend's reach holds back
+SPARED = 3  # places at the head of a list from which the reach takes less: nothing, a third, two thirds
 
 
 class Blend(Config):
@@ -45,7 +47,7 @@ class Blend(Config):
     gate: Gate | None = Field(None, description="how the weights change with the context (network, meta)")
     trees: Trees | None = Field(None, description="a correction of the head of the list (stacker)")
     attention: Attention | None = Field(None, description="a correction of the head that looks at the history")
-    reach: float = Field(0.0, ge=0, description="what the most popular candidate loses against one that never sold")
+    reach: float = Field(0.0, ge=0, description="what a most popular candidate loses, see held_back")
     without: dict[str, "Blend"] = Field(default_factory=dict, description="by absent member: fitted without it")
     features: tuple[str, ...] = FEATURES
 
@@ -173,7 +175,8 @@ def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None 
         order = [*(evidence.members.index(name) for name in fitted.members), -1]
         parts[..., order] += _corrected(fitted, second.depth, evidence.of(fitted.members), parts[..., order[:-1]])
     if fitted.reach and POPULARITY in evidence.members:
-        parts[..., evidence.members.index(POPULARITY)] -= np.float32(fitted.reach) * popular(evidence)
+        held = np.float32(fitted.reach) * held_back(evidence, parts.sum(axis=2))
+        parts[..., evidence.members.index(POPULARITY)] -= held
     if weights:
         parts[..., :-1] *= np.array([weights.get(name, 1.0) for name in evidence.members], dtype=np.float32)
     return parts
@@ -186,6 +189,18 @@ def popular(evidence: Evidence) -> Floats:
     sold = evidence.scores[:, :, evidence.members.index(POPULARITY)]
     logs = np.log1p(np.maximum(np.where(np.isfinite(sold) & evidence.valid, sold, 0), 0))
     return np.asarray(logs / np.maximum(logs.max(axis=1, keepdims=True), np.float32(1e-6)), dtype=np.float32)
+
+
+def held_back(evidence: Evidence, total: Floats) -> Floats:
+    """(n, c) what a reach of 1 takes from the *total* (n, c): `popular`, but nothing of the first and part of the next.
+
+    The first places are worth the most to a user; for how many items are shown at all, one place is as good as another.
+    """
+    held = popular(evidence)
+    first = top_k(np.where(evidence.valid, total, np.float32(-np.inf)), SPARED)
+    rows, ranks = np.nonzero(first != PAD)
+    held[rows, first[rows, ranks]] *= ranks.astype(np.float32) / SPARED
+    return held
 
 
 def _weighted(blend: Blend, evidence: Evidence) -> Floats:

@@ -6,7 +6,7 @@ Where only the order matters (judging methods, and starting a second level) the 
 import numpy as np
 
 from serving.arrays import Floats
-from serving.blend import POPULARITY, Blend, corrections, popular
+from serving.blend import POPULARITY, Blend, corrections, held_back
 from serving.calibration import FEATURES
 from serving.evidence import Evidence
 from serving.gate import Gate
@@ -29,7 +29,7 @@ def totals(blend: Blend, evidence: Evidence) -> Floats:
     if second is not None and set(fitted.members) <= set(evidence.members):
         total += _second(fitted, second.depth, evidence.of(fitted.members), total)
     if fitted.reach and POPULARITY in evidence.members:
-        total -= np.float32(fitted.reach) * popular(evidence)
+        total -= np.float32(fitted.reach) * held_back(evidence, total)
     return total
 
 

@@ -13,7 +13,7 @@ from components.fuse.choice import mean
 from components.fuse.judging import Doubles, K, depth_of, ndcg_in_order
 from components.fuse.lists import FitSet
 from serving.arrays import PAD, Floats, Ints, top_k
-from serving.blend import Blend, popular
+from serving.blend import Blend, held_back
 from serving.totals import totals
 
 BROAD = 1 / 3  # of the catalogue: a shop whose best member alone shows as much lives from its breadth
@@ -29,7 +29,9 @@ REACHES = (
     3.0,
     3.5,
     4.0,
+    4.5,
     5.0,
+    6.0,
 )  # how far the popular may be held back, the first: not at all
 Option = tuple[str, float]  # a method and its reach
 
@@ -54,9 +56,10 @@ def trades(
     for fit, fold in zip(sets, folds, strict=True):
         for held_out, table in enumerate(tables):
             for rows, evidence in fit.chunks(np.flatnonzero(fold == held_out)):
-                part, back = fit.take(rows), popular(evidence)
+                part = fit.take(rows)
                 for name, blend in table.items():
                     total = totals(blend, evidence)
+                    back = held_back(evidence, total)
                     for reach in REACHES:
                         order = _order(part, total - np.float32(reach) * back)
                         worth.setdefault((name, reach), []).append(ndcg_in_order(part, order))
@@ -70,7 +73,8 @@ def trades(
 def widest(found: Mapping[Option, Trade], member: str, n_items: int) -> Option:
     """The best method and reach, unless they show far fewer items than the best member alone and others do not.
 
-    Those others must be nearly as good as the best, and of them the best is taken.
+    Those others must be nearly as good as the best. Of those that show enough the best is taken; where none does, in a
+    broad shop the one that shows most.
 
     Args:
         found: by method and reach. They hold the best member alone, too.
@@ -81,8 +85,11 @@ def widest(found: Mapping[Option, Trade], member: str, n_items: int) -> Option:
     broad = alone >= BROAD * n_items > 0
     best = max(found, key=lambda option: found[option].worth)
     enough, spared = WIDE[broad] * alone, (1 - SPARE[broad]) * found[best].worth
-    wide = [option for option, trade in found.items() if trade.covers >= enough and trade.worth >= spared]
-    return best if found[best].covers >= enough else max(wide, key=lambda option: found[option].worth, default=best)
+    near = [option for option, trade in found.items() if trade.worth >= spared]
+    wide = [option for option in near if found[option].covers >= enough]
+    if wide:
+        return max(wide, key=lambda option: found[option].worth)
+    return max(near, key=lambda option: found[option].covers) if broad else best
 
 
 def reaching(blend: Blend, reach: float) -> Blend:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from components.fuse.absences import pair_of, with_absences
 from components.fuse.choice import PLENTY, choose, mean
-from components.fuse.coverage import SPARE, catalogue_size, reaching, trades, widest
+from components.fuse.coverage import SPARE, Option, Trade, catalogue_size, reaching, trades, widest
 from components.fuse.judging import cross_fit, held_out, judge, judge_alone
 from components.fuse.lists import FitSet, Lists
 from components.fuse.methods import SINGLE, Method, single
@@ -50,9 +50,10 @@ def fit_task(
         fixed = {options.prior.kind: options.prior} | fixed
     tables = cross_fit(sets, folds, lists, known, fixed)
     judged = judge(sets, folds, tables)
-    chosen, reach = choose(judged, alone, len(lists)), 0.0
+    chosen, reach, spread = choose(judged, alone, len(lists)), 0.0, {}
     if len(lists) >= PLENTY:
-        chosen, reach = _spread(sets, folds, tables, judged, single(ranked[0], members))
+        spread = _spread(sets, folds, tables, judged, single(ranked[0], members))
+        chosen, reach = widest(spread, f"{SINGLE}{ranked[0]}", catalogue_size(sets))
     known |= {
         name: method
         for name, method in options.methods(members, pair, options.seeds, lists.moments).items()
@@ -62,7 +63,10 @@ def fit_task(
     if options.absences:
         blends[chosen] = with_absences(blends[chosen], lists, ranked, families, options)
     blends[chosen] = reaching(blends[chosen], reach)
-    report = _report(judged | alone, chosen, blends, lists, sets) | {"reach": reach}
+    report = _report(judged | alone, chosen, blends, lists, sets) | {
+        "reach": reach,
+        "reaches": _reaches(spread, chosen),
+    }
     report["seconds"] = round(time.perf_counter() - started, 3)
     return TaskFusion(chosen=chosen, methods=blends), report
 
@@ -73,12 +77,17 @@ def _spread(
     tables: Sequence[Mapping[str, Blend]],
     judged: Mapping[str, Doubles],
     member: Blend,
-) -> tuple[str, float]:
-    """The method and the reach that serve where there is plenty to judge by; only what is nearly the best is asked."""
+) -> dict[Option, Trade]:
+    """What methods and reaches are worth and show where there is plenty to judge by: of what is nearly the best."""
     worth = {name: mean(values) for name, values in judged.items()}
     near = [name for name in worth if worth[name] >= (1 - max(SPARE.values())) * max(worth.values())]
-    asked = [{name: table[name] for name in near} | {member.kind: member} for table in tables]
-    return widest(trades(sets, folds, asked), member.kind, catalogue_size(sets))
+    return trades(sets, folds, [{name: table[name] for name in near} | {member.kind: member} for table in tables])
+
+
+def _reaches(spread: Mapping[Option, Trade], chosen: str) -> list[dict[str, float]]:
+    """What each reach of the chosen method gives and costs."""
+    of_chosen = ((reach, trade) for (method, reach), trade in spread.items() if method == chosen)
+    return [{"reach": reach, "ndcg@10": trade.worth, "items": trade.covers} for reach, trade in of_chosen]
 
 
 def _report(

@@ -9,9 +9,10 @@ import pytest
 from components.fuse.coverage import REACHES, Trade, catalogue_size, reaching, trades, widest
 from components.fuse.lists import Contexts, FitSet
 from components.fuse.methods import single
-from serving.blend import Blend, apply, popular
+from serving.blend import Blend, apply, held_back, popular
 from serving.catalogue import Catalogue
 from serving.context import ContextReader
+from serving.evidence import Evidence
 from serving.states import UserStates
 
 NAMES = ("same", "own", "popularity")
@@ -19,11 +20,11 @@ N, C = 4, 30
 
 
 def fit() -> FitSet:
-    """Everybody gets items 0 to 9 from `same`; `own` starts at 0, 5, 10, 15. Item 0 alone sold; all want item 9."""
+    """Everybody gets items 0 to 9 from `same`; `own` starts at 0, 5, 10, 15. Item 5 alone sold; all want item 9."""
     scores = np.zeros((N, C, 3), np.float32)
     scores[:, :, 0] = -np.arange(C)
     scores[:, :, 1] = [np.roll(-np.arange(C), 5 * row) for row in range(N)]
-    scores[:, 0, 2] = 100.0
+    scores[:, 5, 2] = 100.0
     frame = {"category": [""] * C, "brand": [""] * C, "price_norm": np.zeros(C, np.float32)}
     candidates = np.tile(np.arange(C, dtype=np.int32), (N, 1))
     contexts = Contexts(
@@ -41,7 +42,7 @@ def test_worth_and_distinct_items_are_counted_at_every_reach() -> None:
     assert found["same", 0.0].covers == 10
     assert found["own", 0.0].covers == 25
     assert found["same", 0.0].worth == pytest.approx(1 / np.log2(11))  # the tenth of all lists
-    assert found["same", REACHES[-1]].worth == pytest.approx(1 / np.log2(10))  # item 0 went
+    assert found["same", REACHES[-1]].worth == pytest.approx(1 / np.log2(10))  # item 5 went
     assert found["same", REACHES[-1]].covers == 10
 
 
@@ -52,15 +53,29 @@ def test_without_a_catalogue_nothing_is_shown() -> None:
     assert (catalogue_size([known]), catalogue_size([blind])) == (C, 0)
 
 
+def test_a_reach_takes_nothing_of_the_first_a_third_of_the_second_two_of_the_third_and_all_of_the_rest() -> None:
+    scores = np.full((2, 5, 1), 7.0, np.float32)
+    evidence = Evidence.without_context(
+        ("popularity",), scores, np.array([[True] * 5, [True, False, True, True, False]])
+    )
+    total = np.array([[1, 5, 4, 3, 2], [1, 9, 3, 2, 9]], np.float32)
+    found = held_back(evidence, total)
+    np.testing.assert_allclose(found[0], [1, 0, 1 / 3, 2 / 3, 1])
+    np.testing.assert_allclose(found[1], [2 / 3, 0, 0, 1 / 3, 0])
+
+
 def test_a_reach_takes_by_the_logarithm_of_what_sold_and_from_popularity_alone() -> None:
     plain = single("own", NAMES)
     rest = Blend(kind="one", members=NAMES[1:], weights=plain.weights[1:])
     far = reaching(plain.model_copy(update={"without": {"same": rest}}), 0.5)
     evidence = fit().evidence(np.arange(N))
     change = apply(far, evidence) - apply(plain, evidence)
-    np.testing.assert_allclose(change[..., 2], -0.5 * popular(evidence), atol=1e-6)
+    held = held_back(evidence, apply(plain, evidence).sum(axis=2))
+    np.testing.assert_allclose(change[..., 2], -0.5 * held, atol=1e-6)
+    assert held[0, 5] == 1
+    assert held[1, 5] == 0  # the first of its list, however popular
     assert not change[..., [0, 1, 3]].any()
-    np.testing.assert_allclose(popular(evidence)[0, :3], [1, 0, 0])
+    np.testing.assert_allclose(popular(evidence)[0, 4:7], [0, 1, 0])
     assert far.without["same"].reach == 0.5
     assert not popular(evidence.of(("own",))).any()
 
@@ -80,6 +95,8 @@ def test_in_a_broad_shop_a_blend_nearly_as_good_that_shows_more_is_taken() -> No
     held_back = {("network", reach): Trade(0.0371 - reach / 1e4, int(500 * reach)) for reach in REACHES[1:]}
     assert chosen(found | held_back | {("network", 2.0): Trade(0.0371, 1000)}) == ("network", 2.0)
     assert chosen(options(network=(0.04, 500), least=(0.0367, 1000), knn=(0.03, 1000)))[0] == "network"
+    short = options(network=(0.04, 500), meta=(0.0371, 800), least=(0.0369, 990), voting=(0.03, 1100), knn=(0.03, 1000))
+    assert chosen(short)[0] == "least"  # none of the good ones shows enough: the one that shows most
 
 
 def test_elsewhere_less_is_given_for_less() -> None:
