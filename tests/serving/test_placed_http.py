@@ -1,0 +1,96 @@
+"""Bundles, campaigns and ads over HTTP, V1 and V2, of a real server on a release that has them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from http_calls import V1, send
+from small_release import small_release
+
+from components.common import columns as c
+from components.common.files import write_json
+from components.common.prepared import Prepared
+from components.deploy.trial import ask_v1, ask_v2, running_server
+from components.package.run import package
+from serving.ads import EVERY, RESERVE, ClickModel
+from serving.audience import AudienceModel
+from serving.release import verify
+
+
+@pytest.fixture(scope="module")
+def url(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server whose release offers five items to everybody, and two that pay, from the last event on."""
+    root = tmp_path_factory.mktemp("placed")
+    small_release(root)
+    shop = Prepared.load(root / "prepared")
+    start = pd.Timestamp(shop.split.last_event, unit="us", tz="UTC")
+    ids = shop.items[c.ITEM_ID].astype(str).tolist()
+    rows = [("spring", item, "promotion", None) for item in ids[:5]]
+    rows += [("pays", ids[6], "ad", 0.5), ("pays more", ids[7], "ad", 0.6)]
+    table = pd.DataFrame(rows, columns=[c.CAMPAIGN_ID, c.ITEM_ID, c.KIND, c.BID])
+    spans = {c.STARTS_AT: start, c.ENDS_AT: start + pd.Timedelta(days=14)}
+    table.assign(**spans).to_parquet(root / "prepared" / "campaigns.parquet", index=False)
+    one, none = (1.0,), (0.0,)
+    clicks = ClickModel(
+        members=("popularity",), means=none, scales=one, weights=none, missing=none, intercept=0, seen=0.2
+    )
+    write_json(root / "fusion" / "clicks.json", clicks.model_dump(mode="json"))
+    audience = AudienceModel(means=none * 5, scales=one * 5, weights=one * 5, intercept=0)
+    write_json(root / "fusion" / "audience.json", audience.model_dump(mode="json"))
+    release = root / "release"
+    package(root / "prepared", root / "embeddings", root / "fusion", [root / "members"], release)
+    assert {"campaigns.parquet", "clicks.json", "audience.json"} <= set(verify(release).files)
+    with running_server(release, store, root / "server.log") as served:
+        yield served
+
+
+def same(url: str, **instance: Any) -> dict[str, Any]:
+    """The V1 answer, which V2 must give too."""
+    first, second = ask_v1(url, instance), ask_v2(url, instance)
+    names = first.keys() - {"request_id"}
+    assert {name: first[name] for name in names} == {name: second[name] for name in names}
+    return first
+
+
+def test_a_bundle(url: str) -> None:
+    answer = same(url, scenario="bundle", item_ids=["i00", "i03"], k=3, explain=True)
+    assert len(answer["items"]) == 3
+    assert not {item["item_id"] for item in answer["items"]} & {"i00", "i03"}
+
+
+def test_a_campaign_for_a_user_holds_its_items_only(url: str) -> None:
+    answer = same(url, scenario="campaign", user_id="u07", k=10, explain=True)
+    assert 0 < len(answer["items"]) <= 5
+    for item in answer["items"]:
+        assert item["campaign_ids"] == ["spring"]
+        assert sum(item["why"].values()) == pytest.approx(item["score"])
+    assert same(url, scenario="campaign", user_id="u07", campaign_id="autumn")["degraded"] == ["unknown_campaign"]
+
+
+def test_users_for_a_campaign_that_names_none(url: str) -> None:
+    answer = same(url, scenario="campaign", campaign_id="spring")
+    assert (answer["users"], answer["items"], answer["degraded"]) == ([], [], ["no_users"])
+
+
+def test_ads_stand_between_results_and_say_their_price(url: str) -> None:
+    answer = same(url, scenario="ads", user_id="u05", k=8, explain=True)
+    marked = [item["position"] for item in answer["items"] if "ad" in item]
+    assert marked == [EVERY + 1]
+    ad = answer["items"][EVERY]["ad"]
+    assert ad == {"campaign_id": "pays more", "bid": 0.6, "charge": 0.5, "click": 0.1}
+    assert RESERVE < ad["charge"] <= ad["bid"]
+    assert len({item["item_id"] for item in answer["items"]}) == len(answer["items"])
+
+
+def test_what_is_missing_is_named(url: str) -> None:
+    for instance, told in (
+        ({"scenario": "campaign"}, "needs 'user_id', 'campaign_id' or both"),
+        ({"scenario": "ads"}, "needs 'user_id' or 'query'"),
+        ({"scenario": "recommend", "campaign_id": "spring"}, "belongs to scenario 'campaign'"),
+    ):
+        status, answer = send(url, V1, json.dumps({"instances": [instance]}))
+        assert status == 400
+        assert told in answer["error"]
