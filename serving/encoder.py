@@ -31,6 +31,7 @@ class EncoderSpec(Config):
     dims: int
     max_tokens: int
     files: dict[str, str]  # file name -> SHA-256
+    languages: tuple[str, ...] = ("en",)  # that it reads; without "zh" it is given Chinese in English
 
 
 class TextEncoder:
@@ -67,6 +68,11 @@ class TextEncoder:
     def dims(self) -> int:
         """Length of a vector."""
         return self.spec.dims
+
+    @property
+    def reads_chinese(self) -> bool:
+        """Are Chinese texts given to it as they are."""
+        return "zh" in self.spec.languages
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
         """Vectors of many documents.

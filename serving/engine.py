@@ -127,7 +127,9 @@ class Engine:
             return Queries(scenario, states)
         asked, meant = texts, texts
         if self.glossary is not None:
-            asked, meant = tuple(map(self.glossary.asked, texts)), tuple(map(self.glossary.meant, texts))
+            asked = tuple(map(self.glossary.asked, texts))
+            if self.encoder is not None and not self.encoder.reads_chinese:
+                meant = tuple(map(self.glossary.meant, texts))
         vectors = self.encoder.encode_queries(meant) if self.encoder else None
         return Queries(scenario, states, asked, vectors)
 

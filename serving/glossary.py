@@ -14,6 +14,8 @@ WORD, CHARACTER, STRANGE = 1.0, 1.5, 2.5  # what a piece of a text costs: the ch
 LESS_BY_PLACE = 0.5  # of a sense, by its place in the dictionary
 SMALL = frozenset({"a", "an", "and", "at", "by", "for", "in", "of", "on", "or", "the", "to", "with"})
 REMEMBERED = 4_096
+HELD, OTHERS = "held", "others"
+Entries = Mapping[str, Mapping[str, str]]
 _RUN = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"[a-z0-9]+")
 
@@ -21,30 +23,38 @@ _LETTERS = re.compile(r"[a-z0-9]+")
 class Glossary:
     """One English expression for each Chinese word; nothing is read before the first Chinese text."""
 
-    def __init__(self, entries: Mapping[str, str] | Path) -> None:
-        """Take the entries (folded Chinese word -> English), or the file that holds them."""
+    def __init__(self, entries: Entries | Path) -> None:
+        """Take what `choose` gave, or the file that holds it."""
         self._source = entries
         self._cut = lru_cache(REMEMBERED)(self._pieces)
 
     @cached_property
-    def _entries(self) -> Mapping[str, str]:
+    def _read(self) -> Entries:
         return read_json(self._source) if isinstance(self._source, Path) else self._source
 
-    def asked(self, text: str) -> str:
-        """*text* and behind it what its Chinese means in English: words of either language can be found.
+    @property
+    def _held(self) -> Mapping[str, str]:
+        return self._read[HELD]
 
-        >>> Glossary({"红色": "red", "连衣裙": "dress"}).asked("红色连衣裙")
+    @cached_property
+    def _entries(self) -> Mapping[str, str]:
+        return {**self._read[OTHERS], **self._held}
+
+    def asked(self, text: str) -> str:
+        """*text* and behind it what its Chinese means in the catalogue's own words: either language can be found.
+
+        >>> Glossary({"held": {"红色": "red", "连衣裙": "dress"}, "others": {}}).asked("红色连衣裙")
         '红色连衣裙 red dress'
         """
         if not has_chinese(text):
             return text
-        told = [meaning for run in _RUN.findall(folded(text)) for _, meaning in self._known(run) if meaning]
-        return " ".join([text, *told])
+        pieces = [piece for run in _RUN.findall(folded(text)) for piece in self._known(run)]
+        return " ".join([text, *(meaning for part, meaning in pieces if meaning and part in self._held)])
 
     def meant(self, text: str) -> str:
         """*text* with its Chinese put into English, for an encoder that reads no Chinese; unknown words are left out.
 
-        >>> Glossary({"运动鞋": "sports shoes"}).meant("Nike运动鞋 42")
+        >>> Glossary({"held": {}, "others": {"运动鞋": "sports shoes"}}).meant("Nike运动鞋 42")
         'nike sports shoes 42'
         """
         if not has_chinese(text):
@@ -81,7 +91,7 @@ class Glossary:
                 yield end, WORD if len(part) > 1 else CHARACTER, (part, meaning) if meaning else None
 
 
-def choose(senses: Mapping[str, Sequence[str]], held: Mapping[str, int]) -> dict[str, str]:
+def choose(senses: Mapping[str, Sequence[str]], held: Mapping[str, int]) -> dict[str, dict[str, str]]:
     """One English expression for each Chinese word, in the words of a catalogue where it has them.
 
     Of a word's senses the one wins that many items speak of and that stands early in the dictionary; where the
@@ -92,15 +102,16 @@ def choose(senses: Mapping[str, Sequence[str]], held: Mapping[str, int]) -> dict
         held: by term (see `serving.text.words`), how many items hold it.
 
     Returns:
-        By folded word; '' for a word that means nothing to search for (and, of).
+        By folded word, those whose every word the catalogue holds (`held`) apart from the `others`; '' for a word that
+        means nothing to search for (and, of).
     """
-    return {folded(word): _chosen(options, held) for word, options in senses.items() if len(word) <= LONGEST}
-
-
-def _chosen(options: Sequence[str], held: Mapping[str, int]) -> str:
-    worth = [_held(sense, held) ** 0.5 * LESS_BY_PLACE**place for place, sense in enumerate(options)]
-    best = options[worth.index(max(worth))].lower()
-    return "" if best in SMALL else best
+    found: dict[str, dict[str, str]] = {HELD: {}, OTHERS: {}}
+    for word, options in senses.items():
+        if len(word) <= LONGEST:
+            worth = [_held(sense, held) ** 0.5 * LESS_BY_PLACE**place for place, sense in enumerate(options)]
+            best = options[worth.index(max(worth))].lower()
+            found[HELD if max(worth) > 0 else OTHERS][folded(word)] = "" if best in SMALL else best
+    return found
 
 
 def _held(sense: str, held: Mapping[str, int]) -> int:

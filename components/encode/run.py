@@ -11,6 +11,7 @@ from components.common.files import read_json
 from components.common.prepared import ITEMS_FILE, SPLIT_FILE
 from components.common.stage import progress
 from components.encode.compose import compose
+from components.encode.english import in_english
 from components.encode.media import encode_media
 from components.encode.packages import write_encoder
 from serving.encoder import TextEncoder
@@ -34,7 +35,8 @@ def encode(prepared: Path, encoder: str, out: Path, image_encoder: str = AUTO) -
     write_encoder(encoder, out / ENCODER_FOLDER)
     model = TextEncoder.load(out / ENCODER_FOLDER, threads=_threads())
     items = pd.read_parquet(prepared / ITEMS_FILE)
-    np.save(out / TEXT_FILE, model.encode(compose(items), partial(progress, "encode")))
+    texts = compose(items) if model.reads_chinese else in_english(compose(items))
+    np.save(out / TEXT_FILE, model.encode(texts, partial(progress, "encode")))
     encode_media(items, image_encoder, out, int(read_json(prepared / SPLIT_FILE)["seed"]))
 
 
