@@ -16,6 +16,7 @@ from components.common.settings import Settings
 from components.common.stage import progress
 from components.train_text.attributes import AttributesConfig, incidence_of, train_attributes
 from components.train_text.attributes import choose as choose_attributes
+from components.train_text.joint import JointConfig, joint_blocks, write_joint_member
 from components.train_text.lexical import train_lexical
 from components.train_text.media import Photos, SeenConfig, joint_photos, train_image_member, train_seen_member
 from components.train_text.profile import ProfileConfig, train_profile
@@ -32,6 +33,7 @@ from serving.members.base import MEMBER_FILE
 
 TEXT_FILE = "text.npy"
 MEDIA = ("audio", "image", "video")  # members of shops that have such files: <name>.npy lies beside TEXT_FILE
+JOINT = "joint"  # the member of text and photos together
 MEMBERS = ("attributes", "lexical", "named", "profile", "sentiment", "text", "tfidf", "word2vec")
 LONG = ("word2vec",)  # only with effort "full", unless the settings ask for it
 EFFORTS: dict[Effort, ProjectionConfig] = {
@@ -42,11 +44,12 @@ EFFORTS: dict[Effort, ProjectionConfig] = {
 
 @dataclass(frozen=True)
 class Vectors:
-    """Encoded texts, and what the shop has of the media; photos are joined with what they suggest of texts."""
+    """Encoded texts, and what the shop has of the media; photos are joined with texts, and with those they suggest."""
 
     text: Floats
     media: Mapping[str, Floats]
     photos: Photos | None
+    joint: tuple[Floats, Floats] | None
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Numbers:
     sentiment: SentimentConfig
     word2vec: Word2vecConfig
     media: Mapping[str, SeenConfig]
+    joint: JointConfig
 
 
 def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: int, settings: str = "") -> None:
@@ -68,7 +72,7 @@ def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
     `profile` only where users have one, `sentiment` only where enough reviews are rated; with effort "full"
     `word2vec` too, which costs more than it adds to a fast run. Their numbers and those of `attributes` are chosen
     once, on the training of the newest fit window, and used for all. `audio`, `image` and `video` are trained where the
-    shop has such files.
+    shop has such files, `joint` where it has photos.
 
     Args:
         prepared: a prepared folder.
@@ -82,6 +86,7 @@ def train_text(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
     shop = Prepared.load(prepared)
     names = [name for name in MEMBERS if told.wants(name, usual=name not in LONG or effort == "full")]
     names += [name for name in MEDIA if (embeddings / f"{name}.npy").exists() and told.wants(name)]
+    names += [JOINT] if "image" in names and told.wants(JOINT) else []
     search = {name for name in names if not told.tells(name)}
     ones = incidence_of(shop, told.fill("attributes", AttributesConfig()))
     numbers = _numbers(shop, told, search, cast(Effort, effort), seed, ones)
@@ -98,7 +103,8 @@ def _vectors(shop: Prepared, embeddings: Path, names: list[str], numbers: Number
     text: Floats = np.load(embeddings / TEXT_FILE, allow_pickle=False)
     media = {name: np.load(embeddings / f"{name}.npy", allow_pickle=False) for name in MEDIA if name in names}
     photos = joint_photos(shop, media["image"], text, seed, numbers.media["image"]) if "image" in media else None
-    return Vectors(text, media, photos)
+    joint = joint_blocks(photos.words, media["image"], numbers.joint) if photos and JOINT in names else None
+    return Vectors(text, media, photos, joint)
 
 
 def _numbers(
@@ -119,6 +125,7 @@ def _numbers(
         told.fill("sentiment", SentimentConfig()),
         choose_word2vec(shop, cut, seed) if "word2vec" in search else word2vec,
         {name: told.fill(name, SeenConfig()) for name in MEDIA},
+        told.fill(JOINT, JointConfig()),
     )
 
 
@@ -154,7 +161,9 @@ def _media_steps(
         return lambda out: train_seen_member(shop, kind, vectors.media[kind], cut, out, seed, numbers.media[kind])
 
     steps = {kind: seen(kind) for kind in vectors.media if kind != "image"}
-    photos = vectors.photos
+    photos, joint = vectors.photos, vectors.joint
+    if joint is not None:
+        steps[JOINT] = lambda out: write_joint_member(joint, out, numbers.joint)
     if photos is not None:
         steps["image"] = lambda out: train_image_member(shop, photos, cut, out, seed, numbers.media["image"])
     return steps

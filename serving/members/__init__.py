@@ -21,6 +21,7 @@ _HOMES = {
     "profile": "serving.members.profile:Profile",
     "text": "serving.members.text:Text",
     "image": "serving.members.image:Image",
+    "joint": "serving.members.joint:Joint",
     "audio": "serving.members.seen:Audio",
     "video": "serving.members.seen:Video",
     "lexical": "serving.members.lexical:Lexical",
