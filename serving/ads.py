@@ -89,7 +89,7 @@ def auction(click: Doubles, bids: Doubles, slots: int, reserve: float = RESERVE)
     worth = np.where((bids >= reserve) & (click > 0), click * bids, -np.inf)
     order = np.argsort(-worth, kind="stable")
     order = order[np.isfinite(worth[order])]
-    following = [*worth[order][1:], 0.0]
+    following = [*worth[order], 0.0][1:]
     return [
         Sold(int(place), float(min(max(reserve, after / click[place]), bids[place])))
         for place, after in list(zip(order, following, strict=True))[:slots]
@@ -166,7 +166,8 @@ def _bought(
     may_stand = ~np.logical_and.reduce([np.isneginf(one) for one in own.values()])
     click = np.where(may_stand, model.clicks(own), 0.0)
     bids, names = running[c.BID].to_numpy(dtype=np.float64), running[c.CAMPAIGN_ID].to_numpy()
-    entries, taken = [], set()
+    entries: list[dict[str, Any]] = []
+    taken: set[int] = set()
     for place, charge in auction(click, bids, len(items)):
         if items[place] in taken or len(entries) == slots:
             continue

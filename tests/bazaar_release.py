@@ -30,6 +30,7 @@ from components.train_rules.run import together
 from components.train_text.lexical import train_lexical
 from components.train_text.media import SeenConfig, joint_photos, train_image_member
 from components.train_text.tfidf import train_tfidf
+from serving.ads import CLICKS_FILE, ClickModel
 from serving.blend import FEATURES, Blend, Fusion, TaskFusion
 from serving.members.history import HistoryWeights
 
@@ -42,6 +43,10 @@ TASKS = {  # the weight of each member's value
     "similar": {"substitutes": 1.0, "tfidf": 1.0, "image": 1.0, "item_knn": 0.3, "popularity": 0.1},
     "bundle": {"complements": 1.0, "item_knn": 0.5, "popularity": 0.1},
 }
+PROMOTED = tuple(f"i{item:06}" for item in range(0, ITEMS, 12))
+CLICKS = ClickModel(  # every ad is clicked alike
+    members=("popularity",), means=(0.0,), scales=(1.0,), weights=(0.0,), missing=(0.0,), intercept=-2.0, seen=1.0
+)
 
 
 def bazaar_store(root: Path) -> Path:
@@ -61,6 +66,7 @@ def _build(work: Path) -> None:
     building = work / "building"
     building.mkdir(parents=True)
     write_bazaar(BazaarConfig.parse({"users": USERS, "items": ITEMS, "seed": 0}, "the tests' bazaar"), work / "shop")
+    _promote(work / "shop" / "campaigns.parquet")
     ingest(str(work / "shop"), None, str(building), work / "tables")
     prepare(work / "tables", work / "prepared", "temporal", "fast", 0)
     items = pd.read_parquet(work / "prepared" / ITEMS_FILE)
@@ -70,11 +76,21 @@ def _build(work: Path) -> None:
     (work / "fusion").mkdir()
     Fusion(tasks={task: _by_hand(rows) for task, rows in TASKS.items()}).save(work / "fusion" / "fusion.json")
     write_json(work / "fusion" / "fit_report.json", {"effort": "fast"})
+    write_json(work / "fusion" / CLICKS_FILE, CLICKS.model_dump(mode="json"))
     package(work / "prepared", work / "embeddings", work / "fusion", [work / "members"], work / "release")
     materialize(work / "prepared", None, work / "features")
     materialize_online(work / "features", building)
     publish(work / "release", building)
     os.rename(building, work / "store")
+
+
+def _promote(path: Path) -> None:
+    """Let a promotion for everybody run at the shop's last event, beside its ads: the bazaar's own are over by then."""
+    table = pd.read_parquet(path)
+    starts, ends = (pd.Timestamp(day, tz="UTC") for day in ("2024-12-16", "2025-01-06"))
+    rows = pd.DataFrame({c.ITEM_ID: PROMOTED, c.CAMPAIGN_ID: "new-year", c.KIND: "promotion", c.DISCOUNT: 0.2})
+    rows = rows.assign(**{c.STARTS_AT: starts, c.ENDS_AT: ends}).reindex(columns=table.columns)
+    pd.concat([table, rows.astype(table.dtypes)], ignore_index=True).to_parquet(path, index=False)
 
 
 def _train(prepared: Path, embeddings: Path, out: Path) -> None:

@@ -13,10 +13,12 @@ from components.common import columns as c
 from serving.arrays import PAD
 from serving.engine import Engine
 from serving.instances import CLOSED, MAX_K, Id, RequestError
-from serving.queries import DISCOVERY, NEXT_BASKET, RECOMMEND, SCENARIOS
+from serving.queries import ADS, ASKED, CAMPAIGN, DISCOVERY, NEXT_BASKET, RECOMMEND, SEARCH
 from serving.storefront.own import OwnShop
 from serving.storefront.photos import photo_path
 
+FOR_USERS = (DISCOVERY, NEXT_BASKET)
+TASKS = {RECOMMEND: FOR_USERS, CAMPAIGN: FOR_USERS, ADS: (*FOR_USERS, SEARCH)}  # of the others: the scenario itself
 SHOWN = (c.TITLE, c.CATEGORY, c.BRAND, c.PRICE, c.AVAILABLE, c.SENTIMENT, c.REVIEWS)
 
 
@@ -66,13 +68,12 @@ def items(engine: Engine, wanted: list[str], root: Path | None) -> dict[str, dic
 
 def about(engine: Engine, shop: OwnShop | None) -> dict[str, Any]:
     """What the release can be asked, by whom, and the members that answer by scenario."""
-    fusion = engine.fusion
+    tasks = engine.fusion.tasks if engine.fusion else {}
     served: dict[str, list[str]] = {}
-    for scenario in SCENARIOS:
-        tasks = (DISCOVERY, NEXT_BASKET) if scenario == RECOMMEND else (scenario,)
-        there = [task for task in tasks if fusion is not None and task in fusion.tasks]
-        if there and fusion is not None:
-            served[scenario] = sorted({name for task in there for name in fusion.blend(task).members})
+    for scenario in ASKED:
+        if engine.serves(scenario, True) or engine.serves(scenario, False):
+            blends = [tasks[task] for task in TASKS.get(scenario, (scenario,)) if task in tasks]
+            served[scenario] = sorted({name for one in blends for name in one.methods[one.chosen].members})
     return {
         "release": engine.digest,
         "items": len(engine.catalogue),

@@ -65,7 +65,7 @@ function money(price, { language, currency }) {
 function labels({ item, goods, before, moved, language }) {
   const found = [];
   const add = (kind, text) => found.push(element("span", { className: `label ${kind}` }, text));
-  if (item.ad) add("ad", say(language, "ad"));
+  if (item.ad) add("ad", [say(language, "ad"), item.ad.campaign_id].filter(Boolean).join(": "));
   const campaigns = item.campaign_ids ?? (item.campaign_id ? [item.campaign_id] : []);
   for (const campaign of campaigns) add("campaign", `${say(language, "campaign_label")}: ${campaign}`);
   if (goods.available === false) add("gone", say(language, "sold_out"));
@@ -114,7 +114,7 @@ function row(name, value, largest, language) {
 
 function nameOf(name, language) {
   if (name.startsWith("rule:")) return say(language, "rule", { name: name.slice(5) });
-  return name === "context" ? say(language, "context") : name;
+  return { context: say(language, "context"), ad: say(language, "ad_worth") }[name] ?? name;
 }
 
 function signed(value) {

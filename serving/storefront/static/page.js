@@ -39,8 +39,9 @@ async function ask(how) {
     const started = performance.now();
     const instance = instanceOf(state.question, state.picture);
     const weights = weightsOf(state.question);
-    const moved = Object.keys(weights).length > 0;
-    const instances = moved ? [{ ...instance, weights }, { ...instance, k: MAX_K, explain: false }] : [instance];
+    const weighed = Object.keys(weights).length > 0;
+    const moved = weighed && state.question.scenario !== "ads"; // to ask for ads twice would show each of them twice
+    const instances = moved ? [{ ...instance, weights }, { ...instance, k: MAX_K, explain: false }] : [weighed ? { ...instance, weights } : instance];
     const [answer, plain] = await predictions(instances, own.signal);
     const ms = Math.round(performance.now() - started);
     const goods = await goodsOf(answer.items.map((item) => item.item_id), own.signal);

@@ -10,7 +10,7 @@ const SCENARIOS = {
   similar: { needs: ["item_id", "image"], fields: [] },
   bundle: { needs: ["item_ids"], fields: [] },
   campaign: { needs: ["user_id", "campaign_id"], fields: ["new_only"] },
-  ads: { needs: [], fields: ["user_id", "query"] },
+  ads: { needs: ["user_id", "query"], fields: ["new_only"] },
 };
 
 export function fieldsOf(scenario) {

@@ -178,6 +178,6 @@ def test_ads_and_campaigns_are_labelled_where_the_answer_carries_them(page: Page
 
     page.route("**/cuvee:predict", with_labels)
     open_page(page, home + SEARCH)
-    expect(products(page).nth(0).locator(".label.ad")).to_have_text("Ad")
+    expect(products(page).nth(0).locator(".label.ad")).to_have_text("Ad: ad-1")
     expect(products(page).nth(1).locator(".label.campaign")).to_have_text("Campaign: spring")
     expect(page.locator(".label.ad")).to_have_count(1)
