@@ -88,3 +88,23 @@ def test_paths_of_media_are_relative_to_the_tables(shop_copy: Path, tmp_path: Pa
     ingest(str(shop_copy), None, "", tmp_path / "out")
     found = pd.read_parquet(tmp_path / "out" / "items.parquet")["image"].tolist()
     assert found == [str(shop_copy / "photos/1.jpg"), *given[1:]]
+
+
+@pytest.mark.parametrize("column", ["image", "audio", "video"])
+def test_a_relative_path_that_leads_out_of_the_folder_is_left_out_and_counted(
+    column: str, shop_copy: Path, tmp_path: Path
+) -> None:
+    path = shop_copy / "items.parquet"
+    (tmp_path / "secret.jpg").write_bytes(b"not for the shop")
+    (shop_copy / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+    (shop_copy / "round").symlink_to(shop_copy / "round")
+    given = ["../secret.jpg", "link.jpg", "round/1.jpg", "zero\0byte", "photos/../1.jpg", None]
+    items = pd.read_parquet(path).head(6)
+    items.assign(**{column: pd.Series(given, dtype=object)}).to_parquet(path)
+    for other in shop_copy.glob("[!i]*.parquet"):
+        other.unlink()
+    report = ingest(str(shop_copy), None, "", tmp_path / "out")
+    found = pd.read_parquet(tmp_path / "out" / "items.parquet")[column].tolist()
+    assert found == [None, None, None, None, str(shop_copy / "photos/../1.jpg"), None]
+    noted = [done for done in report["corrections"] if done["correction"] == "media_outside"]
+    assert [done["changed"] for done in noted] == [4]

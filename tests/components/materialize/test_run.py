@@ -112,6 +112,28 @@ def test_snapshots_are_unique_per_user_and_time_and_statistics_are_as_of_the_cut
     assert read_json(tmp_path / "out" / "features.json")["last_event"] == shop.split.last_event
 
 
+def test_what_items_look_like_is_asked_of_feast_with_its_encoder(tmp_path: Path) -> None:
+    shop = shop_of(tmp_path, planted_events())
+    embeddings = tmp_path / "embeddings"
+    embeddings.mkdir()
+    looks = np.eye(4, 3, dtype=np.float32)
+    looks[2] = np.nan  # item y has no photo that could be read
+    np.save(embeddings / "image.npy", looks)
+    write_json(embeddings / "media.json", {"image": {"encoder": "eye 7"}})
+    materialize(tmp_path / "prepared", embeddings, tmp_path / "out")
+    first = pd.Timestamp(shop.events[c.TIMESTAMP].min())
+    asked = [("x", first), ("y", first), ("x", first - pd.Timedelta(1, unit="D"))]
+    answer = open_store(tmp_path / "out").get_historical_features(
+        entity_df=pd.DataFrame(asked, columns=[c.ITEM_ID, c.EVENT_TIMESTAMP]),
+        features=[f"{services.ITEM_IMAGE_EMBEDDING}:{name}" for name in (c.EMBEDDING, "encoder")],
+    )
+    rows = answer.to_df().sort_values([c.ITEM_ID, c.EVENT_TIMESTAMP])
+    assert rows["encoder"].fillna("").tolist() == ["", "eye 7", ""]  # x before the shop's first event, x, y
+    assert rows[c.EMBEDDING].iloc[1].tolist() == [0.0, 1.0, 0.0]
+    sounds = pd.read_parquet(tmp_path / "out" / "sources" / f"{services.ITEM_AUDIO_EMBEDDING}.parquet")
+    assert len(sounds) == 0
+
+
 def test_a_row_that_feast_loses_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shop_of(tmp_path, planted_events())
     materialize(tmp_path / "prepared", None, tmp_path / "out")
