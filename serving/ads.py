@@ -141,7 +141,8 @@ def with_ads(
         as_of: the moment of the question.
     """
     running = at(engine.campaigns.ads, as_of)
-    running = running[[not engine.shown.full(instance.user_id, name, as_of) for name in running[c.CAMPAIGN_ID]]]
+    fresh = [not engine.shown.full(instance.user_id, name, as_of) for name in running[c.CAMPAIGN_ID]]
+    running = running[np.array(fresh, dtype=bool)]
     slots = min(instance.k, len(answer["items"])) // EVERY
     if instance.query:
         running = running[running[c.ITEM].isin([engine.catalogue.rows[item["item_id"]] for item in answer["items"]])]

@@ -92,8 +92,9 @@ def _group(
     offers, none = offered(engine.campaigns, instances, len(engine.catalogue), as_of)
     rows_of, failed = engine.bearable_scores(queries, task, both(both(_allowed(engine, instances), new), offers))
     degraded = [first + second + third + failed for first, second, third in zip(degraded, lost, none, strict=True)]
+    blended = engine.blended(scenario, task)
     if not rows_of:
-        return [_envelope(engine, task, [], as_of, reasons) for reasons in degraded]
+        return [_envelope(engine, blended, [], as_of, reasons) for reasons in degraded]
     pool = engine.pool_of(queries, rows_of, task, anything=anything)
     groups: dict[str, list[int]] = defaultdict(list)
     for row, instance in enumerate(instances):
@@ -101,9 +102,10 @@ def _group(
     answers: list[dict[str, Any]] = [{}] * len(instances)
     for rows in groups.values():
         weights = instances[rows[0]].weights or None
-        ranking = engine.rank(pool, task, max(instances[row].k for row in rows), weights=weights)
+        most = max(instances[row].k for row in rows)
+        ranking = engine.rank(pool, task, most, weights=weights, scenario=scenario)
         for row in rows:
-            answers[row] = _answer(engine, task, instances[row], ranking, row, as_of, degraded[row])
+            answers[row] = _answer(engine, blended, instances[row], ranking, row, as_of, degraded[row])
     return answers
 
 

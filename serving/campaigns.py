@@ -83,7 +83,7 @@ class Campaigns:
         running = at(self.promotions, as_of)
         if campaign_id is not None:
             return running[running[c.CAMPAIGN_ID] == campaign_id]
-        return running[[self._is_for(name, user_id) for name in running[c.CAMPAIGN_ID]]]
+        return running[np.array([self._is_for(name, user_id) for name in running[c.CAMPAIGN_ID]], dtype=bool)]
 
     def _is_for(self, name: str, user_id: str | None) -> bool:
         return name not in self.targets or user_id in self.targets[name]

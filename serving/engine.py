@@ -198,12 +198,18 @@ class Engine:
         return self._pool(queries, rows, candidates, {})
 
     def rank(
-        self, pool: Pool, task: str, k: int, method: str | None = None, weights: Mapping[str, float] | None = None
+        self,
+        pool: Pool,
+        task: str,
+        k: int,
+        method: str | None = None,
+        weights: Mapping[str, float] | None = None,
+        scenario: str | None = None,
     ) -> Ranking:
-        """The k best of a pool by the task's chosen blend, or by another *method* of the release."""
+        """The k best of a pool by the task's chosen blend, or by another *method* of the release; see `blended`."""
         if self.fusion is None:
             raise ValueError("this engine has no fusion: fit one first")
-        blend = self.fusion.blend(task, method)
+        blend = self.fusion.blend(self.blended(scenario or task, task), method)
         if self.rulebook.orders(task):
             return rank_by_rules(pool, blend, k, self.rulebook, task, weights)
         return rank_with(pool, blend, k, weights)
@@ -218,6 +224,11 @@ class Engine:
         asked = DISCOVERY if new_only else NEXT_BASKET
         wanted = self.shop.task if new_only is None and scenario != CAMPAIGN else asked
         return wanted if self.fusion is None or wanted in self.fusion.tasks else DISCOVERY
+
+    def blended(self, scenario: str, task: str) -> str:
+        """Whose blend ranks: the task's own, but new items of campaigns have one of their own where it was learned."""
+        own = scenario == CAMPAIGN and task == DISCOVERY and self.fusion is not None and CAMPAIGN in self.fusion.tasks
+        return CAMPAIGN if own else task
 
     def serves(self, scenario: str, new_only: bool | None = None) -> bool:
         """Does the release hold what *scenario* takes: a blend, and where it is about campaigns, campaigns."""

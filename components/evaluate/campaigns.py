@@ -1,5 +1,6 @@
 """Campaigns: of the items on offer, are those in front that users took while the campaign ran?"""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from components.common.moments import microseconds
 from components.common.prepared import Prepared
 from components.common.ranking import Doubles
 from components.evaluate.bootstrap import paired
+from components.evaluate.judge import WORKERS
 from components.evaluate.metrics import auc, mean, relevance_metrics
 from components.evaluate.relevance import Relevance
 from components.evaluate.summary import NDCG
@@ -23,7 +25,7 @@ from serving.queries import CAMPAIGN, RECOMMEND
 from serving.states import UserStates
 
 K, BATCH = 10, 128
-MOST = 1_000  # pairs of a user and a campaign that are asked
+MOST, MOST_OPEN = 1_000, 400  # pairs of a user and a campaign that are asked, of each kind
 FUSED, FREQUENCY = "fused", "personal frequency"
 REDEMPTIONS_FILE = "redemptions.parquet"
 
@@ -39,9 +41,9 @@ class Asked(NamedTuple):
 def judge_campaigns(engine: Engine, shop: Prepared, prepared: Path, states: Path) -> dict[str, Any] | None:
     """NDCG@10 within each campaign that runs in the test window, for users that it is meant for.
 
-    Asked at the window's start, or, in other words, before the campaign's purchases of that window. `purchases`: what
-    such users bought of its items while it ran; `redemptions`: what they bought under it; `new`: what they bought and
-    had never met, asked with `new_only`. Campaigns that name their users are judged where there are any, else all.
+    Asked at the window's start. `purchases`: what such users bought of its items while it ran; `redemptions`: what they
+    bought under it; `new`: what they bought and had never met, asked with `new_only`. Where some campaigns name their
+    users, these three are about them, and `open: ...` about those that are for everybody.
 
     Returns:
         By kind {"pairs", "fused", "popularity", "personal frequency", "gain" over the first and "over_frequency"};
@@ -55,7 +57,8 @@ def judge_campaigns(engine: Engine, shop: Prepared, prepared: Path, states: Path
     history = HistoricalStates.load(states, engine.catalogue)
     found = {}
     for kind, (taken, new_only) in bought.items():
-        pairs = _asked(taken, len(engine.catalogue), shop.split.seed)
+        most = MOST_OPEN if kind.startswith("open") else MOST
+        pairs = _asked(taken, len(engine.catalogue), most, shop.split.seed)
         if len(pairs.users):
             found[kind] = _summary(_judged(engine, shop, history, pairs, new_only), shop.split.seed)
     return found or None
@@ -69,17 +72,30 @@ def _bought(
     events = pd.DataFrame({c.USER: target[c.USER], c.ITEM: target[c.ITEM], "at": microseconds(target[c.TIMESTAMP])})
     offers = campaigns.promotions
     offers = offers[(offers[c.STARTS_AT] < end) & (offers[c.ENDS_AT] > start)]
-    named = offers[c.CAMPAIGN_ID].isin(campaigns.targets)
-    taken = events.merge(offers[named] if named.any() else offers, on=c.ITEM)
+    taken = events.merge(offers, on=c.ITEM)
     taken = taken[(taken["at"] >= taken[c.STARTS_AT]) & (taken["at"] < taken[c.ENDS_AT])]
     ids = shop.users[c.USER_ID].astype(str).to_numpy()
     pairs = zip(taken[c.CAMPAIGN_ID], ids[taken[c.USER]], strict=True)
     meant = [name not in campaigns.targets or user in campaigns.targets[name] for name, user in pairs]
     taken = taken.loc[meant, [c.USER, c.CAMPAIGN_ID, c.ITEM]].drop_duplicates()
-    met = shop.history(shop.split.test)[[c.USER, c.ITEM]].drop_duplicates().assign(met=True)
-    new = taken.merge(met, on=[c.USER, c.ITEM], how="left")
     redeemed = taken.merge(_redeemed(shop, prepared, start, end), on=[c.USER, c.CAMPAIGN_ID, c.ITEM])
-    return {"purchases": (taken, False), "redemptions": (redeemed, False), "new": (new[new["met"].isna()], True)}
+    named = taken[c.CAMPAIGN_ID].isin(campaigns.targets)
+    new = _new(shop, taken)
+    found = {"purchases": (taken, False), "redemptions": (redeemed, False), "new": (new, True)}
+    if named.any() and not named.all():
+        found = {
+            name: (part[part[c.CAMPAIGN_ID].isin(campaigns.targets)], only) for name, (part, only) in found.items()
+        }
+        found |= {"open: purchases": (taken[~named], False)}
+        found |= {"open: new": (new[~new[c.CAMPAIGN_ID].isin(campaigns.targets)], True)}
+    return found
+
+
+def _new(shop: Prepared, taken: pd.DataFrame) -> pd.DataFrame:
+    """Those of *taken* that the user had never met before the test."""
+    met = shop.history(shop.split.test)[[c.USER, c.ITEM]].drop_duplicates().assign(met=True)
+    merged = taken.merge(met, on=[c.USER, c.ITEM], how="left")
+    return merged.loc[merged["met"].isna(), taken.columns]
 
 
 def _redeemed(shop: Prepared, prepared: Path, start: int, end: int) -> pd.DataFrame:
@@ -95,10 +111,10 @@ def _redeemed(shop: Prepared, prepared: Path, start: int, end: int) -> pd.DataFr
     return found[(users >= 0) & (items >= 0)].drop_duplicates()
 
 
-def _asked(taken: pd.DataFrame, n_items: int, seed: int) -> Asked:
-    """At most MOST pairs of a user and a campaign, drawn by *seed*."""
+def _asked(taken: pd.DataFrame, n_items: int, most: int, seed: int) -> Asked:
+    """At most *most* pairs of a user and a campaign, drawn by *seed*."""
     pairs = taken[[c.USER, c.CAMPAIGN_ID]].drop_duplicates().sort_values([c.USER, c.CAMPAIGN_ID])
-    chosen = np.random.default_rng(seed).permutation(len(pairs))[:MOST]
+    chosen = np.random.default_rng(seed).permutation(len(pairs))[:most]
     pairs = pairs.iloc[np.sort(chosen)].reset_index(drop=True)
     wanted = pairs.reset_index(names="pair").merge(taken, on=[c.USER, c.CAMPAIGN_ID]).sort_values(["pair", c.ITEM])
     rows, items = wanted["pair"].to_numpy(np.int64), wanted[c.ITEM].to_numpy(np.int32)
@@ -114,15 +130,18 @@ def _judged(
     states = history.states(list(ids), shop.split.test.as_of)
     offers = engine.campaigns.promotions
     of_campaign = {name: part.to_numpy() for name, part in offers.groupby(c.CAMPAIGN_ID)[c.ITEM]}
-    parts = []
-    for start in range(0, len(ids), BATCH):
+    task = engine.task(CAMPAIGN, new_only)
+
+    def one(start: int) -> dict[str, Doubles]:
         rows = np.arange(start, min(start + BATCH, len(ids)))
         allowed = np.zeros((len(rows), len(engine.catalogue)), dtype=bool)
         for place, row in enumerate(rows):
             allowed[place, of_campaign[asked.campaigns[row]]] = True
-        lists = _lists(engine, states.take(rows), allowed, engine.task(CAMPAIGN, new_only))
-        wanted = asked.wanted.take(rows)
-        parts.append({n: relevance_metrics(wanted.holds(one), wanted.counts, (K,))[NDCG] for n, one in lists.items()})
+        lists, wanted = _lists(engine, states.take(rows), allowed, task), asked.wanted.take(rows)
+        return {n: relevance_metrics(wanted.holds(each), wanted.counts, (K,))[NDCG] for n, each in lists.items()}
+
+    with ThreadPoolExecutor(WORKERS) as threads:
+        parts = list(threads.map(one, range(0, len(ids), BATCH)))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -133,7 +152,7 @@ def _lists(
     queries = engine.queries(RECOMMEND, states)
     scores = engine.full_scores(queries, task, allowed)
     pool = engine.pool_of(queries, scores, task)
-    lists = {FUSED: engine.rank(pool, task, K).items}
+    lists = {FUSED: engine.rank(pool, task, K, scenario=CAMPAIGN).items}
     if POPULARITY in pool.channels:
         lists[POPULARITY] = pool.channels[POPULARITY][:, :K]
         lists[FREQUENCY] = top_k(_frequency(states, scores[POPULARITY]), K)

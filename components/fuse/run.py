@@ -18,6 +18,7 @@ from components.fuse.clicks import examination, fit_clicks
 from components.fuse.config import EFFORTS, FusionConfig
 from components.fuse.fit import fit_task
 from components.fuse.lists import FitSet
+from components.fuse.offers import held_by_nothing, offer_options, offer_sets
 from components.fuse.options import Options
 from components.fuse.pools import answers, fit_set
 from components.fuse.priors import prior_of
@@ -30,7 +31,7 @@ from serving.campaigns import TARGETS_FILE, Campaigns
 from serving.catalogue import Catalogue
 from serving.engine import Engine
 from serving.members import kinds
-from serving.queries import BUNDLE, DISCOVERY, NEXT_BASKET, RECOMMEND, SEARCH, SIMILAR
+from serving.queries import BUNDLE, CAMPAIGN, DISCOVERY, NEXT_BASKET, RECOMMEND, SEARCH, SIMILAR
 from serving.shown import joined, scored
 
 FUSION_FILE, REPORT_FILE, OUT_OF_FOLD_FILE = "fusion.json", "fit_report.json", "search_oof.json"
@@ -81,6 +82,9 @@ def fuse(
         tasks[SEARCH], reports[SEARCH] = _search(inputs, shop, serving, engines, out, config, seed)
     if _members(serving, BUNDLE):
         tasks[BUNDLE], reports[BUNDLE] = _bundle(shop, serving, engines, config, seed)
+    learned = _offers(inputs, shop, serving, engines, config, seed)
+    if learned is not None:
+        tasks[CAMPAIGN], reports[CAMPAIGN] = learned
     if _members(serving, SIMILAR):
         tasks[SIMILAR], reports[SIMILAR] = _prior(serving, SIMILAR)
     _clicks(inputs, shop, engines, seed, out)
@@ -170,6 +174,20 @@ def _searches(
     if not path.exists():
         return None
     return fit_searches(engines, serving, shop, pd.read_parquet(path), inputs.features / "states", config, seed)
+
+
+def _offers(
+    inputs: Inputs, shop: Prepared, serving: Engine, engines: dict[str, Engine], config: FusionConfig, seed: int
+) -> tuple[TaskFusion, dict[str, Any]] | None:
+    """The blend for new items of campaigns; None where campaigns taught too little: that of discovery serves."""
+    campaigns = Campaigns.load(inputs.prepared, serving.catalogue).meant_for(inputs.prepared / TARGETS_FILE)
+    if not len(campaigns):
+        return None
+    sets = _with_newest_members(offer_sets(engines, shop, campaigns, inputs.features / "states", seed))
+    if not sets:
+        return None
+    fusion, report = fit_task(sets, {}, offer_options(config.folds, seed))
+    return held_by_nothing(fusion), report
 
 
 def _clicks(inputs: Inputs, shop: Prepared, engines: dict[str, Engine], seed: int, out: Path) -> None:

@@ -148,6 +148,7 @@ class TestPlacing:
         engine = engine_with(("a", 0, 0.5))
         assert "*" in shape(ask(engine, k=8))
         assert "*" not in shape(ask(engine, as_of=NOW + DAY, k=8))
+        assert "*" not in shape(ask(engine, as_of=NOW + DAY, k=8, query="tea"))
 
     def test_without_reasons_none_are_told(self) -> None:
         assert all("why" not in item for item in ask(engine_with(("a", 0, 0.5)), k=8, explain=False))

@@ -109,6 +109,10 @@ def test_what_is_over_or_not_yet_there_offers_nothing_and_an_ad_is_no_promotion(
         answer = ask(engine, user_id="u", campaign_id=name)
         assert (ids(answer), answer["degraded"]) == ([], [told])
     assert len(at(engine.campaigns.promotions, NOW + HOUR)) == 3
+    nothing = engine.answer([parse({"scenario": "campaign", "user_id": "u"})], Port(engine.catalogue), NOW + 9 * HOUR)[
+        0
+    ]
+    assert (ids(nothing), nothing["degraded"]) == ([], ["no_campaign"])
 
 
 def test_nothing_outside_of_the_campaign_fills_the_page(engine: Engine) -> None:
@@ -130,3 +134,16 @@ def test_a_release_without_campaigns_does_not_serve_them(engine: Engine, tmp_pat
     assert len(engine.campaigns) == 0
     assert not engine.serves("campaign")
     assert Campaigns(engine.campaigns.offers, NOBODY).targets == {}
+
+
+def test_new_items_of_campaigns_are_ranked_by_a_blend_of_their_own_where_there_is_one(engine: Engine) -> None:
+    assert engine.fusion is not None
+    tasks = engine.fusion.tasks
+    against = tuple(-1.0 if name == "value" else 0.0 for name in FEATURES)
+    own = TaskFusion(chosen="own", methods={"own": Blend(kind="own", members=("planted",), weights=(against,))})
+    engine.fusion = Fusion(tasks=tasks | {"campaign": own})
+    new = ask(engine, user_id="u", context={"new_only": True})
+    assert (ids(new), new["method"]) == (["i0", "i3"], "own")
+    every = ask(engine, user_id="u")
+    assert (ids(every), every["method"]) == (["i4", "i3", "i0"], "even")
+    assert engine.blended("recommend", "discovery") == "discovery"
