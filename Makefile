@@ -7,7 +7,7 @@ BAZAAR = runs/bazaar
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install install-bench check test test-all demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment lock clean
+.PHONY: help install install-bench check test test-all demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -77,6 +77,9 @@ bench-search: install  ## search against lexical engines, Chinese on English tit
 
 bench-sentiment: install  ## sentiment of Chinese reviews: a held-out fifth, each category left out (CUVEE_TEST_DATA)
 	$(BIN)/python -m benchmarks.sentiment --out runs/bench
+
+bench-media: install  ## is `similar` of one kind, by photos, text, both -> runs/bench (some 10 minutes, CUVEE_TEST_DATA)
+	$(BIN)/python -m benchmarks.media --out runs/bench
 
 lock: install  ## rewrite requirements/*.txt from *.in
 	for name in serving pipeline-cpu pipeline-gpu dev; do \

@@ -111,6 +111,10 @@ def _words(name: object) -> list[str]:
 
 def _stem(word: str) -> str:
     plain = re.sub(r"[^a-z]", "", word.lower())
+    if plain.endswith("ies"):
+        return f"{plain[:-3]}y"
+    if plain.endswith(("ches", "shes", "sses", "xes")):
+        return plain[:-2]
     return plain[:-1] if plain.endswith("s") and not plain.endswith("ss") else plain
 
 
