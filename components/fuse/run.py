@@ -11,6 +11,7 @@ from components.common.config import Effort
 from components.common.files import write_json
 from components.common.impressions import IMPRESSIONS_FILE, impressions
 from components.common.prepared import Cut, Prepared
+from components.common.searches import SEARCHES_FILE
 from components.common.settings import Settings
 from components.fuse.audience import fit_audience
 from components.fuse.bundles import basket_sets, bundle_options
@@ -23,7 +24,7 @@ from components.fuse.options import Options
 from components.fuse.pools import answers, fit_set
 from components.fuse.priors import prior_of
 from components.fuse.search import fit_search
-from components.fuse.searches import SEARCHES_FILE, fit_searches
+from components.fuse.searches import fit_searches
 from serving.ads import CLICKS_FILE
 from serving.audience import AUDIENCE_FILE
 from serving.blend import Fusion, TaskFusion

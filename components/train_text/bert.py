@@ -75,13 +75,28 @@ def write_encoder(source: str, out: Path, name: str = "minilm", max_tokens: int 
         name: the encoder's name.
         max_tokens: longer texts are cut.
     """
-    folder = locate(source)
+    write_model(load_bert(source), locate(source), out, name, source, max_tokens)
+
+
+def write_model(
+    model: LastHidden, folder: Path, out: Path, name: str, package: str, max_tokens: int = MAX_TOKENS
+) -> None:
+    """Export *model* to ONNX beside the tokenizer and the size that *folder* holds.
+
+    Args:
+        model: the weights, the folder's own or tuned ones.
+        folder: with config.json and tokenizer.json.
+        out: folder to write.
+        name: the encoder's name.
+        package: where the model comes from.
+        max_tokens: longer texts are cut.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    _export(load_bert(source), out / MODEL_FILE)
+    _export(model.eval(), out / MODEL_FILE)
     shutil.copyfile(folder / TOKENIZER_FILE, out / TOKENIZER_FILE)
     spec = EncoderSpec(
         name=name,
-        package=source,
+        package=package,
         version=sha256(folder / WEIGHTS_FILE)[:12],
         dims=int(read_json(folder / CONFIG_FILE)["hidden_size"]),
         max_tokens=max_tokens,

@@ -1,4 +1,4 @@
-"""What users took after searching: which events answer a search, and what the weights learn of it."""
+"""What users took after searching, and what the weights of search learn of it."""
 
 from pathlib import Path
 from typing import Any
@@ -7,36 +7,15 @@ import pandas as pd
 import pytest
 from fuse_parts import write_members, write_states
 
-from components.common import columns as c
 from components.common.prepared import Prepared
 from components.fuse.config import EFFORTS
 from components.fuse.run import Inputs, _engine, _prior, _search, fit_engines
-from components.fuse.searches import answered, fit_searches, search_set
+from components.fuse.searches import fit_searches, search_set
 from components.ingest.bazaar.config import BazaarConfig
 from components.ingest.bazaar.run import write_bazaar
 from components.ingest.run import ingest
 from components.prepare.run import prepare
 from serving.blend import TaskFusion
-
-
-def at(*minutes: float) -> "pd.Series[pd.Timestamp]":
-    moments = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(list(minutes), unit="min")
-    return pd.Series(moments).astype("datetime64[us, UTC]")
-
-
-def test_what_follows_a_search_answers_it_until_the_next_one() -> None:
-    searches = pd.DataFrame({c.USER: [7, 8, 7], c.QUERY: ["tea", "tea", "cup"], c.TIMESTAMP: at(0, 0, 10)})
-    events = pd.DataFrame(
-        [
-            (7, 1, "click", 1), (7, 1, "purchase", 5), (7, 2, "view", 2),  # after tea
-            (7, 3, "cart", 11),  # after cup
-            (7, 4, "view", 41),  # more than half an hour after cup
-            (7, 5, "click", -1), (9, 6, "purchase", 3), (8, 7, "rating", 1),  # before, another user, says nothing
-        ],
-        columns=[c.USER, c.ITEM, c.EVENT, "minute"],
-    )  # fmt: skip
-    found = answered(searches, events.assign(**{c.TIMESTAMP: at(*events["minute"])}))
-    assert found.to_numpy().tolist() == [[0, 1, 3.0], [0, 2, 1.0], [2, 3, 2.0]]
 
 
 @pytest.fixture(scope="module")
