@@ -199,7 +199,7 @@ def _prepared(run: Path) -> Path:
     prepared = next((run / "pipeline").glob("*/prepare/prepared"), None)
     if prepared is None:
         raise ConfigError(f"{run} holds no prepared shop, expected the folder of a finished `cuvee run`.")
-    log.info("wrote %d rules to %s", mine(prepared, out), out)
+    return prepared
 
 
 @app.command()
