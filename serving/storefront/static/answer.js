@@ -1,6 +1,6 @@
 // What is said of an answer, and the answer itself.
 
-import { card, element } from "./cards.js";
+import { card, element, userCard } from "./cards.js";
 import { fieldsOf, fromAddress, listed, toAddress } from "./question.js";
 import { at, state, words } from "./state.js";
 
@@ -47,11 +47,12 @@ export function drawAnswer() {
     item, goods: goods[item.item_id] ?? {}, before: before[item.item_id], moved, largest, language, open,
     currency: state.shop.currency, address,
   }));
-  at("products").replaceChildren(...cards);
+  const users = answer.users ?? [];
+  at("products").replaceChildren(...cards, ...users.map((user) => userCard(user, language)));
   at("reasons").hidden = !answer.items.length;
   const told = (names) => names.map((name) => words(`lost_${name}`)).join(", ");
   const notes = [];
-  if (!answer.items.length) notes.push(words("nothing"));
+  if (!answer.items.length && !users.length) notes.push(words("nothing"));
   if (answer.relaxed?.length) notes.push(words("relaxed", { what: told(answer.relaxed) }));
   if (answer.degraded?.length) notes.push(words("degraded", { what: told(answer.degraded) }));
   at("notes").replaceChildren(...notes.map((note) => element("li", {}, note)));

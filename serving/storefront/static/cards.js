@@ -31,6 +31,15 @@ export function card(shown) {
   return element("li", { className: "product", "data-id": item.item_id }, ...parts);
 }
 
+// A user whom a campaign is to be sent to; the id is a pseudonym, so nothing can be asked of it
+export function userCard(user, language) {
+  return element("li", { className: "product" },
+    element("div", { className: "picture" }, drawing(user.user_id, user.user_id)),
+    element("div", { className: "words" },
+      element("h3", {}, element("span", { className: "place" }, `${user.position}`), " ", say(language, "user", { id: user.user_id })),
+      element("p", { className: "meta" }, say(language, "score", { score: user.score.toFixed(3) }))));
+}
+
 function photo(address) {
   return element("img", { src: address, alt: "", loading: "lazy", decoding: "async", width: 96, height: 96 });
 }

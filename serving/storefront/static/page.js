@@ -50,7 +50,8 @@ async function ask(how) {
     state.shown = { answer, goods, before, moved, question: structuredClone(state.question), picture: Boolean(instance.image_b64) };
     drawAnswer();
     const n = answer.items.length;
-    tell("took", { found: [n === 1 ? "found_one" : "found", { n }], question: state.shown, ms });
+    const found = answer.users?.length ? ["users", { n: answer.users.length }] : [n === 1 ? "found_one" : "found", { n }];
+    tell("took", { found, question: state.shown, ms });
   } catch (error) {
     if (own.signal.aborted) return;
     if (!(error instanceof ServerError)) throw error;

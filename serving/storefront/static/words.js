@@ -42,7 +42,7 @@ const EN = {
   no_picture: "This file cannot be read as a picture. Try a JPEG or PNG.",
   refused: "The server did not take this: {words}", broken: "The server could not answer ({id}). Its log has the reason.",
   silent: "The server does not answer. Is it still running?",
-  users: "{n} users", user: "User {id}",
+  users: "{n} users", user: "User {id}", score: "score {score}", lost_no_users: "users: the campaign names none",
 };
 
 const ZH = {
@@ -87,7 +87,7 @@ const ZH = {
   no_picture: "这个文件不能作为图片读取。请用 JPEG 或 PNG。",
   refused: "服务器没有接受：{words}", broken: "服务器无法回答（{id}）。原因在它的日志里。",
   silent: "服务器没有回应。它还在运行吗？",
-  users: "{n} 位用户", user: "用户 {id}",
+  users: "{n} 位用户", user: "用户 {id}", score: "得分 {score}", lost_no_users: "用户：活动没有指定用户",
 };
 
 export const LANGUAGES = { en: EN, zh: ZH };

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bazaar_release import PROMOTED
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 from storefront_page import QUESTIONS, SEARCH, drop, number, open_page, picture, products, shown
@@ -169,15 +170,27 @@ def test_users_and_queries_of_the_shop_can_be_picked(page: Page, home: str) -> N
     assert (asked["user_id"], asked["context"]) == ("u0000004", {"new_only": True})
 
 
-def test_ads_and_campaigns_are_labelled_where_the_answer_carries_them(page: Page, home: str) -> None:
-    def with_labels(route: Route) -> None:
+def test_ads_stand_between_and_are_labelled(page: Page, home: str) -> None:
+    open_page(page, f"{home}?scenario=ads&user_id=u0000009&k=12&lang=en")
+    ads = [place for place, card in enumerate(products(page).all(), 1) if card.locator(".label.ad").count()]
+    assert ads == [6, 12]
+    expect(page.locator(".label.ad").first).to_have_text(re.compile("^Ad: ad-000"))
+    products(page).nth(5).locator("summary").click()
+    expect(products(page).nth(5).locator("tbody")).to_contain_text("expected clicks × bid")
+
+
+def test_the_items_of_a_campaign_name_it_and_its_users_can_be_listed(page: Page, home: str) -> None:
+    open_page(page, f"{home}?scenario=campaign&user_id=u0000009&lang=en")
+    labels = page.locator("#products .label.campaign")
+    assert labels.count() == products(page).count() == len(PROMOTED)
+    expect(labels.first).to_have_text("Campaign: new-year")
+
+    def with_users(route: Route) -> None:
         answer = route.fetch().json()
-        answer["predictions"][0]["items"][0] |= {"ad": {"campaign_id": "ad-1"}}
-        answer["predictions"][0]["items"][1] |= {"campaign_ids": ["spring"]}
+        answer["predictions"][0] |= {"items": [], "users": [{"user_id": "85d909cd", "score": 0.612, "position": 1}]}
         route.fulfill(json=answer)
 
-    page.route("**/cuvee:predict", with_labels)
-    open_page(page, home + SEARCH)
-    expect(products(page).nth(0).locator(".label.ad")).to_have_text("Ad: ad-1")
-    expect(products(page).nth(1).locator(".label.campaign")).to_have_text("Campaign: spring")
-    expect(page.locator(".label.ad")).to_have_count(1)
+    page.route("**/cuvee:predict", with_users)
+    page.get_by_role("button", name="Show products").click()
+    expect(page.get_by_role("status")).to_contain_text("1 users for In campaigns")
+    expect(products(page)).to_have_text(re.compile("User 85d909cd.*score 0.612"))

@@ -78,7 +78,7 @@ def test_other_files_are_not_there(bazaar_url: str, path: str) -> None:
 def test_it_says_what_can_be_asked_and_by_whom(bazaar_url: str) -> None:
     about = json.loads(get(f"{bazaar_url}/storefront/about").read())
     assert about["scenarios"]["search"] == ["image", "lexical", "popularity", "tfidf"]
-    assert set(about["scenarios"]) == {"recommend", "search", "similar", "bundle"}
+    assert set(about["scenarios"]) == {"recommend", "search", "similar", "bundle", "campaign", "ads"}
     assert (about["currency"], about["items"], len(about["release"])) == ("EUR", 96, 64)
     assert about["users"][:2] == ["u0000000", "u0000001"]
     assert len(about["queries"]) > 10
