@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from fuse_parts import write_members, write_states
 
 from components.common.prepared import Prepared
 from components.fuse.config import EFFORTS
+from components.fuse.lists import FitSet
 from components.fuse.run import Inputs, _engine, _prior, _search, fit_engines
+from components.fuse.search import speaking
 from components.fuse.searches import fit_searches, search_set
 from components.ingest.bazaar.config import BazaarConfig
 from components.ingest.bazaar.run import write_bazaar
@@ -75,3 +78,13 @@ def test_the_past_of_a_searcher_is_that_of_before_the_window(root: Path) -> None
     assert fit.contexts is not None
     assert (fit.contexts.states.as_of == cut.as_of).all()
     assert fit.contexts.states.last_at.max() < (cut.as_of or 0)
+
+
+def test_a_member_that_says_nothing_of_judged_items_gets_no_weight_by_guessing() -> None:
+    scores = np.full((2, 3, 3), np.nan, dtype=np.float32)
+    scores[0, 1, 0], scores[1, 2, 2] = 1.0, 0.0
+    ones = np.ones((2, 3))
+    fit = FitSet(
+        ("lexical", "als", "text"), scores, ones.astype(bool), ones.astype(np.float32), np.full(2, 3), np.arange(2)
+    )
+    assert speaking(fit) == ("lexical", "text")
