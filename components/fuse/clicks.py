@@ -27,7 +27,8 @@ def examination(shown: pd.DataFrame) -> dict[int, float]:
     clicks = (weight * plain[CLICKED]).groupby(plain[POSITION]).sum() / weight.groupby(plain[POSITION]).sum()
     if not len(clicks) or clicks.iloc[0] <= 0:
         return {}
-    return {int(place): float(max(rate / clicks.iloc[0], LEAST)) for place, rate in clicks.items()}
+    places, rates = clicks.index.to_numpy(dtype=np.int64), clicks.to_numpy(dtype=np.float64)
+    return {place: max(rate / rates[0], LEAST) for place, rate in zip(places.tolist(), rates.tolist(), strict=True)}
 
 
 def fit_clicks(shown: Shown, names: tuple[str, ...], attention: Mapping[int, float]) -> ClickModel | None:

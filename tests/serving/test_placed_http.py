@@ -5,43 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from http_calls import V1, send
-from small_release import small_release
+from placed_release import placed_release
 
-from components.common import columns as c
-from components.common.files import write_json
-from components.common.prepared import Prepared
 from components.deploy.trial import ask_v1, ask_v2, running_server
-from components.package.run import package
-from serving.ads import EVERY, RESERVE, ClickModel
-from serving.audience import AudienceModel
+from serving.ads import EVERY, RESERVE
 from serving.release import verify
 
 
 @pytest.fixture(scope="module")
 def url(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server whose release offers five items to everybody, and two that pay, from the last event on."""
+    """The real server."""
     root = tmp_path_factory.mktemp("placed")
-    small_release(root)
-    shop = Prepared.load(root / "prepared")
-    start = pd.Timestamp(shop.split.last_event, unit="us", tz="UTC")
-    ids = shop.items[c.ITEM_ID].astype(str).tolist()
-    rows = [("spring", item, "promotion", None) for item in ids[:5]]
-    rows += [("pays", ids[6], "ad", 0.5), ("pays more", ids[7], "ad", 0.6)]
-    table = pd.DataFrame(rows, columns=[c.CAMPAIGN_ID, c.ITEM_ID, c.KIND, c.BID])
-    spans = {c.STARTS_AT: start, c.ENDS_AT: start + pd.Timedelta(days=14)}
-    table.assign(**spans).to_parquet(root / "prepared" / "campaigns.parquet", index=False)
-    one, none = (1.0,), (0.0,)
-    clicks = ClickModel(
-        members=("popularity",), means=none, scales=one, weights=none, missing=none, intercept=0, seen=0.2
-    )
-    write_json(root / "fusion" / "clicks.json", clicks.model_dump(mode="json"))
-    audience = AudienceModel(means=none * 5, scales=one * 5, weights=one * 5, intercept=0)
-    write_json(root / "fusion" / "audience.json", audience.model_dump(mode="json"))
-    release = root / "release"
-    package(root / "prepared", root / "embeddings", root / "fusion", [root / "members"], release)
+    release = placed_release(root)
     assert {"campaigns.parquet", "clicks.json", "audience.json"} <= set(verify(release).files)
     with running_server(release, store, root / "server.log") as served:
         yield served

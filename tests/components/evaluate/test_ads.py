@@ -30,7 +30,7 @@ def test_what_was_shown_in_the_window_is_judged(run: Run) -> None:
     engine.click_model = ClickModel(
         members=names, means=(0, 0), scales=(1, 1), weights=(0, 0), missing=(0, 0), intercept=0, seen=0.5
     )
-    start = pd.Timestamp(shop.split.test.as_of, unit="us", tz="UTC")
+    start = pd.Timestamp(shop.split.test.as_of or 0, unit="us", tz="UTC")
     users = shop.users[c.USER_ID].iloc[:8]
     pd.DataFrame(
         {

@@ -1,6 +1,7 @@
 """Campaigns judged on the planted shop, whose test window holds one new and one repeated item of each user."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ DAY = pd.Timedelta(days=1)
 def offer(run: Run, shop: Prepared, users: list[str] | None = None) -> Engine:
     """One campaign of all items in the whole test window, one that ended before it; the second purchase redeems."""
     cut = shop.split.test
-    start, end = (pd.Timestamp(at, unit="us", tz="UTC") for at in (cut.as_of, cut.until))
+    start, end = (pd.Timestamp(at or 0, unit="us", tz="UTC") for at in (cut.as_of, cut.until))
     rows = [(name, item, *span) for name, span in {"runs": (start, end), "over": (start - DAY, start)}.items()
             for item in shop.items[c.ITEM_ID]]  # fmt: skip
     table = pd.DataFrame(rows, columns=[c.CAMPAIGN_ID, c.ITEM_ID, c.STARTS_AT, c.ENDS_AT]).assign(kind="promotion")
@@ -31,7 +32,7 @@ def offer(run: Run, shop: Prepared, users: list[str] | None = None) -> Engine:
     return Engine.load(run.pack(1.0))
 
 
-def judged(run: Run, engine: Engine) -> dict[str, dict[str, dict[str, float]]]:
+def judged(run: Run, engine: Engine) -> dict[str, Any]:
     found = judge_campaigns(engine, run.prepared, run.root / "prepared", run.root / "features/states/test.parquet")
     assert found is not None
     return found

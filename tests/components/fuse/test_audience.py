@@ -30,7 +30,7 @@ def shop(tmp_path: Path) -> Prepared:
     after = pd.DataFrame({c.USER: users, c.ITEM: np.where(again, 0, 2), "at": FIT + 5 * DAY})
     events = pd.concat([before, after], ignore_index=True).sort_values([c.USER, "at"], ignore_index=True)
     events[c.TIMESTAMP] = pd.to_datetime(events.pop("at"), unit="us", utc=True).astype("datetime64[us, UTC]")
-    events = events.assign(**{c.EVENT: "purchase", c.VISIT: 0, c.FROM_END: 0})
+    events[c.EVENT], events[c.VISIT], events[c.FROM_END] = "purchase", 0, 0
     items = pd.DataFrame({c.ITEM_ID: ["i0", "i1", "i2"]})
     people = pd.DataFrame({c.USER_ID: [f"u{n}" for n in users], c.PROFILE: "{}"})
     cuts = (

@@ -1,6 +1,7 @@
 """Bundles learned from hidden halves: the member that knows what goes together is found among those that do not."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ class Pairs(Member):
     """Knows that item i goes with i + 1 and i - 1 (even and odd), as every basket here is made."""
 
     kind = "pairs"
-    family: Family = "rules"
+    family: ClassVar[Family] = "rules"
     scenarios = frozenset({BUNDLE})
 
     @classmethod

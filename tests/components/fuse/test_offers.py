@@ -22,7 +22,7 @@ def shop() -> Prepared:
     rows = [(0, 0, FIT - DAY), (0, 0, FIT + DAY), (0, 1, FIT + DAY), (1, 1, FIT + DAY), (1, 2, FIT + 20 * DAY)]
     events = pd.DataFrame(rows, columns=[c.USER, c.ITEM, "at"])
     events[c.TIMESTAMP] = pd.to_datetime(events.pop("at"), unit="us", utc=True).astype("datetime64[us, UTC]")
-    events = events.assign(**{c.EVENT: "purchase", c.VISIT: 0, c.FROM_END: 0})
+    events[c.EVENT], events[c.VISIT], events[c.FROM_END] = "purchase", 0, 0
     test = Cut(name="test", role="test", members="final", as_of=TEST, until=TEST + 28 * DAY)
     split = Split(
         protocol="temporal", seed=0, cuts=(CUT, test), repeats=True, target_events=("purchase",), last_event=TEST
