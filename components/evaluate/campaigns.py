@@ -25,7 +25,8 @@ from serving.queries import CAMPAIGN, RECOMMEND
 from serving.states import UserStates
 
 K, BATCH = 10, 128
-MOST, MOST_OPEN = 1_000, 400  # pairs of a user and a campaign that are asked, of each kind
+MOST = 1_000  # pairs of a user and a campaign that are asked, of each kind; of what is easily told apart, fewer
+FEWER = {"purchases": 600, "open: purchases": 300, "open: new": 300}
 FUSED, FREQUENCY = "fused", "personal frequency"
 REDEMPTIONS_FILE = "redemptions.parquet"
 
@@ -57,8 +58,7 @@ def judge_campaigns(engine: Engine, shop: Prepared, prepared: Path, states: Path
     history = HistoricalStates.load(states, engine.catalogue)
     found = {}
     for kind, (taken, new_only) in bought.items():
-        most = MOST_OPEN if kind.startswith("open") else MOST
-        pairs = _asked(taken, len(engine.catalogue), most, shop.split.seed)
+        pairs = _asked(taken, len(engine.catalogue), FEWER.get(kind, MOST), shop.split.seed)
         if len(pairs.users):
             found[kind] = _summary(_judged(engine, shop, history, pairs, new_only), shop.split.seed)
     return found or None
