@@ -13,6 +13,8 @@ QUESTIONS = {
     "search": "?scenario=search&query=purple%20glass",
     "similar": "?scenario=similar&item_id=i000001",
     "bundle": "?scenario=bundle&item_ids=i000001,i000007",
+    "campaign": "?scenario=campaign&user_id=u0000004",
+    "ads": "?scenario=ads&user_id=u0000011",
 }
 DROP = """([base64, type, name]) => {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));

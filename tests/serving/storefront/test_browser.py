@@ -16,6 +16,15 @@ from storefront_page import QUESTIONS, SEARCH, drop, number, open_page, picture,
 from components.deploy.trial import ask_v1
 from serving.instances import MAX_PHOTO_BYTES
 
+ASKED: dict[str, dict[str, Any]] = {
+    "recommend": {"user_id": "u0000004"},
+    "search": {"query": "purple glass"},
+    "similar": {"item_id": "i000001"},
+    "bundle": {"item_ids": ["i000001", "i000007"]},
+    "campaign": {"user_id": "u0000004"},
+    "ads": {"user_id": "u0000011"},
+}
+
 
 def test_a_search_shows_what_the_server_answers(page: Page, home: str, bazaar_url: str) -> None:
     page.goto(home)
@@ -45,13 +54,8 @@ def test_an_item_without_a_photo_has_a_drawing_of_its_title(page: Page, home: st
 def test_why_lists_every_part_and_they_sum_to_the_score(page: Page, home: str, bazaar_url: str, scenario: str) -> None:
     open_page(page, f"{home}{QUESTIONS[scenario]}&k=5&lang=en")
     page.get_by_role("button", name="Show all reasons").click()
-    asked: dict[str, Any] = {
-        "recommend": {"user_id": "u0000004"},
-        "search": {"query": "purple glass"},
-        "similar": {"item_id": "i000001"},
-        "bundle": {"item_ids": ["i000001", "i000007"]},
-    }[scenario]
-    answer = ask_v1(bazaar_url, {"scenario": scenario, "k": 5, "explain": True} | asked)["items"]
+    asked: dict[str, Any] = {"scenario": scenario, "k": 5, "explain": True} | ASKED[scenario]
+    answer = ask_v1(bazaar_url, asked)["items"]
     for item, card in zip(answer, products(page).all(), strict=True):
         rows = card.locator("tbody tr")
         expect(rows.first).to_be_visible()
