@@ -45,7 +45,7 @@ demo: install  ## the whole pipeline on Complete Journey, served and asked
 
 demo-bazaar: install  ## a simulated shop with media through the pipeline, served with the page on port 8080 until Ctrl-C
 	rm -rf $(BAZAAR)/shop
-	$(BIN)/cuvee bazaar --users 400 --items 240 --out $(BAZAAR)/shop
+	$(BIN)/cuvee bazaar --users 500 --items 240 --out $(BAZAAR)/shop
 	$(BIN)/cuvee run --data $(BAZAAR)/shop --out $(BAZAAR)
 	$(BIN)/cuvee demo --out $(BAZAAR) --user u0000004 --query "purple glass"
 	$(BIN)/cuvee serve --store $(BAZAAR)/store --shop $(BAZAAR)/shop
