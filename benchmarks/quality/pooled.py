@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.quality.lists import FUSED, HIT, MEMBER, METHOD, NDCG, PEER, RECALL_10, Lists, common, named
 from components.common.ranking import Doubles
@@ -55,7 +56,8 @@ class Pooled:
         both = ~(np.isnan(ours) | np.isnan(theirs))
         if not both.any():
             return None
-        _, place = np.unique(np.concatenate([window.users for window in self.windows])[both], return_inverse=True)
+        users = np.concatenate([window.users for window in self.windows])[both]
+        place, _ = pd.factorize(users)  # by appearance: no draw may depend on what pseudonyms a key gives
         per_user = int(place.max() + 1) / int(both.sum())  # a user's sum of windows, scaled so that means stay means
         sums = [np.asarray(np.bincount(place, side[both] * per_user), np.float64) for side in (ours, theirs)]
         found = paired(sums[0], sums[1], self.seed, resamples)
