@@ -68,7 +68,9 @@ def judgements_of(root: Path) -> pd.DataFrame:
 
 def test_every_task_gets_a_blend_that_the_engine_serves(root: Path) -> None:
     fusion = Fusion.load(root / "fusion" / "fusion.json")
-    assert set(fusion.tasks) == {"discovery", "next_basket", "search", "similar"} | ({"bundle"} & set(fusion.tasks))
+    assert set(fusion.tasks) == {"discovery", "next_basket", "search", "similar"} | (
+        {"bundle", "campaign"} & set(fusion.tasks)
+    )
     assert set(fusion.blend("discovery").members) == MEMBERS
     assert fusion.tasks["search"].chosen == "prior"
     engine = engine_of(root)
