@@ -61,7 +61,7 @@ def test_a_shop_with_campaigns_answers_as_its_recipes_say(placed_url: str, name:
         assert same(documented, found), json.dumps(found, ensure_ascii=False)
 
 
-@pytest.mark.parametrize("name", (*OF_THE_BAZAAR, *PLACED))
+@pytest.mark.parametrize("name", [*OF_THE_BAZAAR, *PLACED])
 def test_the_documented_parts_sum_to_the_documented_score(name: str) -> None:
     for request, documented in told(name):
         for prediction, instance in zip(documented["predictions"], request["instances"], strict=True):
