@@ -67,7 +67,8 @@ def _contenders(scores: Floats, k: int) -> tuple[Ints, Floats]:
 def _counted(cells: Bools) -> Longs:
     """(n,) how many are true in each row: as small numbers, or one by one, several times faster than along an axis."""
     if cells.shape[1] <= np.iinfo(np.int16).max:
-        return np.add.reduce(cells.view(np.int8), axis=1, dtype=np.int16).astype(np.int64)
+        small = np.add.reduce(cells.view(np.int8), axis=1, dtype=np.int16)
+        return np.asarray(small, dtype=np.int64)
     return np.array([np.count_nonzero(row) for row in cells], dtype=np.int64)
 
 
