@@ -14,6 +14,7 @@ from components.common.files import read_json, write_json
 from serving.arrays import PAD, Floats, Longs, top_k
 from serving.attention import Attention
 from serving.calibration import FEATURES, RRF
+from serving.context import CONTEXT
 from serving.evidence import Evidence
 from serving.gate import Gate
 from serving.trees import Trees, head_columns, sunk
@@ -29,10 +30,13 @@ __all__ = [
     "corrections",
     "held_back",
     "popular",
+    "strangers",
 ]
 
 Weights = tuple[tuple[float, ...], ...]
 Doubles = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+HISTORY = CONTEXT.index("history")  # 0 for who has none
 CONTEXT_PART = "context"  # the contribution that belongs to no member
 POPULARITY = "popularity"  # the member that breaks ties, and that a blend's reach holds back
 SPARED = 3  # places at the head of a list from which the reach takes less: nothing, a third, two thirds
@@ -49,6 +53,7 @@ class Blend(Config):
     attention: Attention | None = Field(None, description="a correction of the head that looks at the history")
     reach: float = Field(0.0, ge=0, description="what a most popular candidate loses, see held_back")
     without: dict[str, "Blend"] = Field(default_factory=dict, description="by absent member: fitted without it")
+    strangers: "Blend | None" = Field(None, description="for users without a history: learned of them")
     features: tuple[str, ...] = FEATURES
 
     @model_validator(mode="after")
@@ -67,6 +72,12 @@ class Blend(Config):
             raise ValueError(f"trees correct {self.trees.depth} candidates, attention {self.attention.depth}")
         if self.gate is not None and self.gate.size != len(self.members):
             raise ValueError(f"the gate weighs {self.gate.size} members; the blend has {len(self.members)}")
+        return self
+
+    @model_validator(mode="after")
+    def _stands_in(self) -> "Blend":
+        if self.strangers is not None and self.strangers.members != self.members:
+            raise ValueError(f"the blend for strangers weighs {self.strangers.members}; the blend {self.members}")
         for absent, blend in self.without.items():
             if absent in blend.members or not set(blend.members) < set(self.members):
                 raise ValueError(
@@ -160,13 +171,30 @@ def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None 
     """Each member's contribution to each candidate's score, and the context's; the score is their sum.
 
     Args:
-        blend: the weights.
+        blend: the weights; users without a history are answered by its blend for strangers, where it has one.
         evidence: of members of the blend, in any order; those missing are absent for this request.
         weights: the request's own factors by member; they scale its whole contribution.
 
     Returns:
         (n, c, P + 1) float32: the P members of the evidence, and last what belongs to none (CONTEXT_PART).
     """
+    parts = _parts(blend, evidence)
+    strange = strangers(blend, evidence)
+    if blend.strangers is not None and len(strange):
+        parts[strange] = _parts(blend.strangers, evidence.take(strange))
+    if weights:
+        parts[..., :-1] *= np.array([weights.get(name, 1.0) for name in evidence.members], dtype=np.float32)
+    return parts
+
+
+def strangers(blend: Blend, evidence: Evidence) -> Rows:
+    """Rows of the questions that the blend for strangers answers: nothing is known of who asks; none without it."""
+    if blend.strangers is None:
+        return np.zeros(0, dtype=np.intp)
+    return np.flatnonzero(~evidence.context[..., HISTORY].any(axis=1))
+
+
+def _parts(blend: Blend, evidence: Evidence) -> Floats:
     fitted = blend.for_present(evidence.members)
     parts = np.zeros((*evidence.scores.shape[:2], len(evidence.members) + 1), dtype=np.float32)
     parts[..., :-1] = _weighted(fitted, evidence)
@@ -177,8 +205,6 @@ def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None 
     if fitted.reach and POPULARITY in evidence.members:
         held = np.float32(fitted.reach) * held_back(evidence, parts.sum(axis=2))
         parts[..., evidence.members.index(POPULARITY)] -= held
-    if weights:
-        parts[..., :-1] *= np.array([weights.get(name, 1.0) for name in evidence.members], dtype=np.float32)
     return parts
 
 

@@ -6,7 +6,7 @@ Where only the order matters (judging methods, and starting a second level) the 
 import numpy as np
 
 from serving.arrays import Floats
-from serving.blend import POPULARITY, Blend, corrections, held_back
+from serving.blend import POPULARITY, Blend, corrections, held_back, strangers
 from serving.calibration import FEATURES
 from serving.evidence import Evidence
 from serving.gate import Gate
@@ -17,12 +17,20 @@ def totals(blend: Blend, evidence: Evidence) -> Floats:
     """The score of each candidate, up to rounding the sum of its parts.
 
     Args:
-        blend: the weights.
+        blend: the weights; users without a history are answered by its blend for strangers, where it has one.
         evidence: of members of the blend, in any order; those missing are absent for this request.
 
     Returns:
         (n, c) float32.
     """
+    total = _total(blend, evidence)
+    strange = strangers(blend, evidence)
+    if blend.strangers is not None and len(strange):
+        total[strange] = _total(blend.strangers, evidence.take(strange))
+    return total
+
+
+def _total(blend: Blend, evidence: Evidence) -> Floats:
     fitted = blend.for_present(evidence.members)
     total = _linear(fitted, evidence)
     second = fitted.trees or fitted.attention

@@ -25,6 +25,7 @@ from components.fuse.pools import answers, fit_set
 from components.fuse.priors import prior_of
 from components.fuse.search import fit_search
 from components.fuse.searches import fit_searches
+from components.fuse.strangers import MOST_USERS, for_strangers, stranger_set
 from serving.ads import CLICKS_FILE
 from serving.audience import AUDIENCE_FILE
 from serving.blend import Fusion, TaskFusion
@@ -110,8 +111,21 @@ def _recommend(
         options = Options(
             folds=config.folds, max_rows=config.rows, seed=seed, shapes=config.shapes, only=config.methods
         )
-        tasks[task], reports[task] = fit_task(sets, families, options)
+        fusion, report = fit_task(sets, families, options)
+        tasks[task], found = for_strangers(fusion, _stranger_sets(inputs, shop, engines, task, seed), options)
+        reports[task] = report | {"strangers": found}
     return tasks, reports
+
+
+def _stranger_sets(inputs: Inputs, shop: Prepared, engines: dict[str, Engine], task: str, seed: int) -> list[FitSet]:
+    """As `fit_sets`, of users whose history is hidden."""
+    sets = []
+    for cut in shop.split.fits:
+        path = inputs.features / "states" / f"{cut.name}.parquet"
+        if _members(engines[cut.name], RECOMMEND) and path.exists():
+            asked = answers(shop, cut, path, engines[cut.name])
+            sets.append(stranger_set(engines[cut.name], asked, task, MOST_USERS // len(engines), seed))
+    return _with_newest_members([fit for fit in sets if fit is not None])
 
 
 def fit_engines(inputs: Inputs, shop: Prepared) -> dict[str, Engine]:

@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from components.common.errors import ReleaseError
 from serving.blend import FEATURES, Blend, Fusion, TaskFusion, apply
 from serving.calibration import BORDA, RRF, VALUE
+from serving.context import CONTEXT
 from serving.evidence import Evidence
+from serving.totals import totals
 
 NAMES = ("als", "popularity", "text")
 
@@ -144,3 +146,23 @@ def test_a_damaged_file_is_a_release_error(tmp_path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ReleaseError, match=r"fusion\.json"):
         Fusion.load(path)
+
+
+def test_a_user_without_history_is_answered_by_the_blend_for_strangers() -> None:
+    other = Blend(kind="strangers", members=NAMES, weights=(row(), row(1.0), row()))
+    context = np.zeros((2, 5, len(CONTEXT)), np.float32)
+    context[1, :4, CONTEXT.index("history")] = 0.7  # the fifth is padding
+    scores = some_evidence().scores
+    valid = np.array([[True] * 5, [True] * 4 + [False]])
+    evidence = Evidence(NAMES, scores, valid, context)
+    mixed = blend(strangers=other)
+    np.testing.assert_array_equal(apply(mixed, evidence)[0], apply(other, evidence)[0])
+    np.testing.assert_array_equal(apply(mixed, evidence)[1], apply(blend(), evidence)[1])
+    np.testing.assert_allclose(totals(mixed, evidence), apply(mixed, evidence).sum(axis=2), atol=1e-6)
+    turned = apply(mixed, evidence, {"popularity": 2.0})
+    np.testing.assert_array_equal(turned[0, :, 1], 2 * apply(other, evidence)[0, :, 1])
+
+
+def test_the_blend_for_strangers_weighs_the_same_members() -> None:
+    with pytest.raises(ValidationError, match="the blend for strangers weighs"):
+        blend(strangers=Blend(kind="strangers", members=NAMES[:2], weights=(row(), row())))

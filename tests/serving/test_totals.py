@@ -73,7 +73,7 @@ def whole(seed: int, depth: int, parts: set[str]) -> Blend:
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
-    depth=st.sampled_from([1, 3, 50]),
+    depth=st.sampled_from([5, 50]),  # beyond the places that a reach spares: what is sunk ties with the last
     parts=st.sets(st.sampled_from(["gate", "trees", "attention", "reach"])),
     members=st.permutations([*NAMES, "stranger"]).flatmap(
         lambda order: st.integers(1, 4).map(lambda count: tuple(order[:count]))

@@ -24,7 +24,7 @@ from serving.blend import Blend, Fusion
 from serving.calibration import VALUE
 from serving.engine import Engine
 from serving.instances import parse
-from serving.queries import SEARCH
+from serving.queries import DISCOVERY, NEXT_BASKET, SEARCH
 
 MEMBERS = {"item_knn", "popularity", "tfidf"}
 
@@ -80,6 +80,17 @@ def test_every_task_gets_a_blend_that_the_engine_serves(root: Path) -> None:
     assert given["method"] == fusion.tasks["discovery"].chosen
     for item in given["items"]:
         assert sum(item["why"].values()) == item["score"]
+
+
+@pytest.mark.parametrize("task", [DISCOVERY, NEXT_BASKET])
+def test_users_without_history_have_a_blend_of_their_own(root: Path, task: str) -> None:
+    fusion = Fusion.load(root / "fusion" / "fusion.json").tasks[task]
+    strangers = fusion.methods[fusion.chosen].strangers
+    assert strangers is not None
+    assert strangers.kind.startswith("strangers:")
+    report = read_json(root / "fusion" / "fit_report.json")["tasks"][task]["strangers"]
+    assert "single:popularity" in report["methods"]
+    assert 0 < report["lists"] < 500
 
 
 def test_the_report_compares_the_methods_on_users_they_did_not_see(root: Path) -> None:
