@@ -27,7 +27,8 @@ ROOT = Path(__file__).parents[2]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KEYS = {
     "schema_version", "protocol", "seed", "effort", "as_of", "release", "dataset", "members", "methods", "fused",
-    "tasks", "channels", "gain", "oracle", "segments", "search", "relations", "timings_s", "peak_rss_mb",
+    "tasks", "channels", "gain", "oracle", "segments", "search", "relations", "scenarios", "timings_s",
+    "peak_rss_mb",
 }  # fmt: skip
 PER_MEMBER = {"ndcg@10", "recall@10", "recall@20", "hit@10", "mrr@10", "coverage@10"}
 
