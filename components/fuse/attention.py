@@ -21,6 +21,7 @@ from serving.trees import UNKNOWN
 
 UNITS, DROPOUT = 16, 0.2
 EPOCHS, BATCH = 16, 64
+BRIEF = 6  # epochs of a blend that only serves while a member is absent
 MOST_STEPS = 800  # however many lists there are
 LEARNING_RATE, DECAY = 3e-3, 1e-3
 TEMPERATURES = (2.0, 6.0, 12.0)
@@ -28,7 +29,7 @@ FADES = ((-0.15, 0.0), (0.0, 0.0), (-0.3, 0.5))
 FEWEST_SPREAD = 1e-3
 
 
-def attention(lists: Lists, start: Start, seeds: int, seed: int) -> Blend:
+def attention(lists: Lists, start: Start, seeds: int, seed: int, epochs: int = EPOCHS) -> Blend:
     """The linear blend of *start* fitted on all lists, and networks over it.
 
     Args:
@@ -36,13 +37,14 @@ def attention(lists: Lists, start: Start, seeds: int, seed: int) -> Blend:
         start: the method to start from.
         seeds: networks averaged.
         seed: of where the networks start and of the order of the lists.
+        epochs: passes over the lists.
     """
     if len(lists) < FEWEST_LISTS:
         return start.linear(lists).model_copy(update={"kind": "attention"})
     base, second = start.of(lists)
     center, scale = _spread(second.columns, len(lists.members))
     read = inputs(second.columns, len(lists.members), center, scale)
-    nets = tuple(_fit(read, second, seed + number) for number in range(seeds))
+    nets = tuple(_fit(read, second, seed + number, epochs) for number in range(seeds))
     found = Attention(members=lists.members, depth=DEPTH, center=center, scale=scale, nets=nets)
     return base.model_copy(update={"kind": "attention", "attention": found})
 
@@ -57,13 +59,13 @@ def _spread(columns: Floats, members: int) -> tuple[tuple[float, ...], tuple[flo
     return tuple(mean.tolist()), tuple((spread + FEWEST_SPREAD).tolist())
 
 
-def _fit(read: Floats, second: SecondLevel, seed: int) -> Net:
+def _fit(read: Floats, second: SecondLevel, seed: int, epochs: int) -> Net:
     """One network, trained on one thread so that the same seed gives the same numbers."""
     share = second.grades / second.grades.sum(axis=1, keepdims=True)
     with _alone(seed):
         net = Network(read.shape[2])
         search = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=DECAY)
-        for rows in _batches(len(second), seed):
+        for rows in _batches(len(second), seed, epochs):
             scores = net(_tensor(read[rows]), second.look.take(rows)) + _tensor(second.linear[rows])
             loss = -(_tensor(share[rows]) * scores.log_softmax(dim=1)).sum(dim=1).mean()
             search.zero_grad()
@@ -72,9 +74,9 @@ def _fit(read: Floats, second: SecondLevel, seed: int) -> Net:
     return net.numbers()
 
 
-def _batches(n: int, seed: int) -> Iterator[npt.NDArray[np.intp]]:
+def _batches(n: int, seed: int, epochs: int) -> Iterator[npt.NDArray[np.intp]]:
     random = np.random.default_rng(seed)
-    passes = (rows for _ in range(EPOCHS) for rows in np.array_split(random.permutation(n), max(n // BATCH, 1)))
+    passes = (rows for _ in range(epochs) for rows in np.array_split(random.permutation(n), max(n // BATCH, 1)))
     yield from islice(passes, MOST_STEPS)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from components.fuse import voting
 from components.fuse.alpha import best_alpha
-from components.fuse.attention import attention
+from components.fuse.attention import BRIEF, EPOCHS, attention
 from components.fuse.greedy import greedy
 from components.fuse.heads import softmax_head
 from components.fuse.least_squares import Constraint, Moments, solve
@@ -89,7 +89,7 @@ def methods(
         seed: every random choice follows from it.
         moments: do the lists know the context; without it no method that reads it.
         shapes: of the stackers' trees, by method.
-        brief: attention corrects the static blend, which is fitted sooner than the gated one.
+        brief: attention corrects the static blend, which is fitted sooner than the gated one, in fewer passes.
     """
     found: dict[str, Method] = {
         "voting": lambda lists: voting.reciprocal_rank(lists.members),
@@ -114,7 +114,8 @@ def methods(
             kind: partial(stacker, start=static, kind=kind, shape=shape, seeds=seeds, seed=seed)
             for kind, shape in shapes.items()
         }
-        found["attention"] = once(partial(attention, start=gated, seeds=seeds, seed=seed))
+        epochs = BRIEF if brief else EPOCHS
+        found["attention"] = once(partial(attention, start=gated, seeds=seeds, seed=seed, epochs=epochs))
         if "stacker" in shapes:
             networks, shape = found["attention"], shapes["stacker"]
             found["ensemble"] = partial(ensemble, start=gated, shape=shape, networks=networks, seeds=seeds, seed=seed)

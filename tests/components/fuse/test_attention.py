@@ -81,9 +81,10 @@ def test_the_same_seed_gives_the_same_network_and_leaves_torch_alone(lists: List
     read = inputs(second.columns, len(NAMES), (0.0,) * width, (1.0,) * width)
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
-    assert _fit(read, second, 0) == _fit(read, second, 0)
+    assert _fit(read, second, 0, 2) == _fit(read, second, 0, 2)
     assert torch.equal(before, torch.random.get_rng_state())
-    assert _fit(read, second, 0) != _fit(read, second, 1)
+    assert _fit(read, second, 0, 2) != _fit(read, second, 1, 2)
+    assert _fit(read, second, 0, 2) != _fit(read, second, 0, 3)
 
 
 def test_too_few_lists_leave_the_linear_blend_alone(lists: Lists) -> None:
@@ -112,7 +113,7 @@ def test_an_ensemble_says_the_mean_of_trees_and_networks(lists: Lists) -> None:
 
 
 def test_steps_end_however_many_lists_there_are() -> None:
-    few, many = (list(_batches(n, 0)) for n in (2 * BATCH, 100 * BATCH))
+    few, many = (list(_batches(n, 0, EPOCHS)) for n in (2 * BATCH, 100 * BATCH))
     assert len(few) == 2 * EPOCHS
     assert len(many) == MOST_STEPS
     assert sorted(np.concatenate(few[:2]).tolist()) == list(range(2 * BATCH))
