@@ -2,22 +2,19 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from components.common import columns as c
-from components.common.config import Config
-from components.common.errors import ReleaseError
-from components.common.files import read_json
 from components.common.moments import DAY
 from serving.arrays import Floats
 from serving.campaigns import at
 from serving.instances import MAX_K, Instance
+from serving.part import Part
 from serving.queries import ADS, CAMPAIGN, RECOMMEND, SEARCH
 from serving.states import UserStates
 
@@ -32,7 +29,7 @@ CAP, USERS = 3, 100_000  # showings of one ad to one user a day; users that are 
 FAR = 5.0  # standard deviations beyond which a score says no more
 
 
-class ClickModel(Config):
+class ClickModel(Part):
     """P(click on an ad) = seen x sigmoid(intercept + sum of weights x standardised scores); learned by fuse."""
 
     members: tuple[str, ...] = Field(description="whose scores are read, in order")
@@ -42,20 +39,6 @@ class ClickModel(Config):
     missing: tuple[float, ...] = Field(description="by member: added where it does not score the item")
     intercept: float
     seen: float = Field(gt=0, description="how much more often an ad is looked at than the first organic position")
-
-    @classmethod
-    def load(cls, path: Path) -> "ClickModel | None":
-        """Read a release's file; None where it has none.
-
-        Raises:
-            ReleaseError: it is damaged.
-        """
-        if not path.exists():
-            return None
-        try:
-            return cls(**read_json(path))
-        except (OSError, ValueError, TypeError, ValidationError) as error:
-            raise ReleaseError(f"{path.name}: cannot be read: {error}. Build the release again.") from error
 
     def attraction(self, scores: Mapping[str, Floats]) -> Doubles:
         """P(click | looked at) from each member's scores of equal shapes; NaN and -inf: not scored."""

@@ -1,20 +1,17 @@
 """Which users a campaign is worth sending to: how likely each takes one of its items while it runs."""
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from components.common import columns as c
-from components.common.config import Config
-from components.common.errors import ReleaseError
-from components.common.files import read_json
 from serving.arrays import Bools, Floats
 from serving.campaigns import NONE_RUNS, UNKNOWN
 from serving.instances import Instance
+from serving.part import Part
 from serving.states import UserStates
 
 if TYPE_CHECKING:
@@ -30,7 +27,7 @@ FEATURES = ("taken", "recent", "share", "history", "idle")
 NO_USERS = "no_users"
 
 
-class AudienceModel(Config):
+class AudienceModel(Part):
     """P(takes something) = sigmoid(intercept + weights x standardised features), learned by fuse."""
 
     means: tuple[float, ...] = Field(description="by feature")
@@ -38,20 +35,6 @@ class AudienceModel(Config):
     weights: tuple[float, ...]
     intercept: float
     features: tuple[str, ...] = FEATURES
-
-    @classmethod
-    def load(cls, path: Path) -> "AudienceModel | None":
-        """Read a release's file; None where it has none.
-
-        Raises:
-            ReleaseError: it is damaged.
-        """
-        if not path.exists():
-            return None
-        try:
-            return cls(**read_json(path))
-        except (OSError, ValueError, TypeError, ValidationError) as error:
-            raise ReleaseError(f"{path.name}: cannot be read: {error}. Build the release again.") from error
 
     def chances(self, states: UserStates, items: Bools) -> Doubles:
         """(n,) of the users of *states*, for a campaign of the marked *items* (n_items,)."""

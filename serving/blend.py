@@ -2,21 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from components.common.config import Config
 from components.common.errors import ReleaseError
-from components.common.files import read_json, write_json
 from serving.arrays import PAD, Floats, Longs, top_k
 from serving.attention import Attention
 from serving.calibration import FEATURES, RRF
 from serving.context import CONTEXT
 from serving.evidence import Evidence
 from serving.gate import Gate
+from serving.part import Part
 from serving.trees import Trees, head_columns, sunk
 
 __all__ = [
@@ -131,7 +130,7 @@ class TaskFusion(Config):
         return self
 
 
-class Fusion(Config):
+class Fusion(Part):
     """The blends of a release, by task: discovery, next_basket, search, similar, bundle."""
 
     tasks: dict[str, TaskFusion]
@@ -149,22 +148,6 @@ class Fusion(Config):
         if name not in fusion.methods:
             raise ReleaseError(f"fusion: task '{task}' has no method '{name}'; found {sorted(fusion.methods)}.")
         return fusion.methods[name]
-
-    def save(self, path: Path) -> None:
-        """Write as JSON."""
-        write_json(path, self.model_dump(mode="json"))
-
-    @classmethod
-    def load(cls, path: Path) -> "Fusion":
-        """Read what `save` wrote.
-
-        Raises:
-            ReleaseError: the file is missing, damaged or of another version.
-        """
-        try:
-            return cls(**read_json(path))
-        except (OSError, ValueError, TypeError, ValidationError) as error:
-            raise ReleaseError(f"{path.name}: cannot be read as a fusion: {error}. Build the release again.") from error
 
 
 def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None = None) -> Floats:

@@ -104,8 +104,8 @@ class Engine:
         )
         engine = engine.with_rules(load_rules(release / RULES_FILE))
         engine.campaigns = Campaigns.load(release, engine.catalogue)
-        engine.click_model = ClickModel.load(release / CLICKS_FILE)
-        engine.audience = AudienceModel.load(release / AUDIENCE_FILE)
+        engine.click_model = ClickModel.load_if_any(release / CLICKS_FILE)
+        engine.audience = AudienceModel.load_if_any(release / AUDIENCE_FILE)
         engine.manifest, engine.digest, engine.as_of = manifest, manifest.release, manifest.as_of or 0
         return engine
 

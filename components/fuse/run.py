@@ -1,6 +1,7 @@
 """Stage fuse: prepared shop, point-in-time states and members' folders in, fusion.json out."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +22,7 @@ from components.fuse.fit import fit_task
 from components.fuse.lists import FitSet
 from components.fuse.offers import held_by_nothing, offer_options, offer_sets
 from components.fuse.options import Options
-from components.fuse.pools import answers, fit_set
+from components.fuse.pools import Answers, answers, fit_set
 from components.fuse.priors import prior_of
 from components.fuse.search import fit_search
 from components.fuse.searches import fit_searches
@@ -117,17 +118,6 @@ def _recommend(
     return tasks, reports
 
 
-def _stranger_sets(inputs: Inputs, shop: Prepared, engines: dict[str, Engine], task: str, seed: int) -> list[FitSet]:
-    """As `fit_sets`, of users whose history is hidden."""
-    sets = []
-    for cut in shop.split.fits:
-        path = inputs.features / "states" / f"{cut.name}.parquet"
-        if _members(engines[cut.name], RECOMMEND) and path.exists():
-            asked = answers(shop, cut, path, engines[cut.name])
-            sets.append(stranger_set(engines[cut.name], asked, task, MOST_USERS // len(engines), seed))
-    return _with_newest_members([fit for fit in sets if fit is not None])
-
-
 def fit_engines(inputs: Inputs, shop: Prepared) -> dict[str, Engine]:
     """By fit cut, an engine over its members."""
     return {cut.name: _engine(inputs, shop, cut) for cut in shop.split.fits}
@@ -138,15 +128,26 @@ def fit_sets(
 ) -> list[FitSet]:
     """What the engines recall for users of each fit cut, with what they took next."""
     sets = []
-    for cut in shop.split.fits:
-        engine = engines[cut.name]
-        path = inputs.features / "states" / f"{cut.name}.parquet"
-        if not _members(engine, RECOMMEND) or not path.exists():
-            continue
-        asked = answers(shop, cut, path, engine).of_task(task).sample(config.users // len(engines), seed)
+    for engine, everyone in _asked(inputs, shop, engines):
+        asked = everyone.of_task(task).sample(config.users // len(engines), seed)
         if len(asked.users):
             sets.append(fit_set(engine, asked, task))
     return _with_newest_members(sets)
+
+
+def _stranger_sets(inputs: Inputs, shop: Prepared, engines: dict[str, Engine], task: str, seed: int) -> list[FitSet]:
+    """As `fit_sets`, of users whose history is hidden."""
+    most = MOST_USERS // max(len(engines), 1)
+    sets = [stranger_set(engine, asked, task, most, seed) for engine, asked in _asked(inputs, shop, engines)]
+    return _with_newest_members([fit for fit in sets if fit is not None])
+
+
+def _asked(inputs: Inputs, shop: Prepared, engines: dict[str, Engine]) -> Iterator[tuple[Engine, Answers]]:
+    """By fit cut that knows users and members for them: its engine, and what every user took next."""
+    for cut in shop.split.fits:
+        path = inputs.features / "states" / f"{cut.name}.parquet"
+        if _members(engines[cut.name], RECOMMEND) and path.exists():
+            yield engines[cut.name], answers(shop, cut, path, engines[cut.name])
 
 
 def _with_newest_members(sets: list[FitSet]) -> list[FitSet]:
@@ -218,7 +219,7 @@ def _clicks(inputs: Inputs, shop: Prepared, engines: dict[str, Engine], seed: in
     found, names = joined(parts)
     model = fit_clicks(found, names, examination(pd.concat(tables))) if found is not None else None
     if model is not None:
-        write_json(out / CLICKS_FILE, model.model_dump(mode="json"))
+        model.save(out / CLICKS_FILE)
 
 
 def _audience(inputs: Inputs, shop: Prepared, serving: Engine, out: Path) -> None:
@@ -226,7 +227,7 @@ def _audience(inputs: Inputs, shop: Prepared, serving: Engine, out: Path) -> Non
     campaigns = Campaigns.load(inputs.prepared, serving.catalogue).meant_for(inputs.prepared / TARGETS_FILE)
     model = fit_audience(shop, serving.catalogue, campaigns, inputs.features / "states") if len(campaigns) else None
     if model is not None:
-        write_json(out / AUDIENCE_FILE, model.model_dump(mode="json"))
+        model.save(out / AUDIENCE_FILE)
 
 
 def _prior(engine: Engine, scenario: str) -> tuple[TaskFusion, dict[str, Any]]:

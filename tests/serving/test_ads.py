@@ -201,9 +201,9 @@ class TestModel:
         assert AD in COLUMNS
 
     def test_a_file_is_read_or_refused(self, tmp_path: Path) -> None:
-        assert ClickModel.load(tmp_path / "clicks.json") is None
+        assert ClickModel.load_if_any(tmp_path / "clicks.json") is None
         write_json(tmp_path / "clicks.json", MODEL.model_dump(mode="json"))
-        assert ClickModel.load(tmp_path / "clicks.json") == MODEL
+        assert ClickModel.load_if_any(tmp_path / "clicks.json") == MODEL
         write_json(tmp_path / "clicks.json", {"members": []})
         with pytest.raises(ReleaseError, match=r"clicks\.json"):
-            ClickModel.load(tmp_path / "clicks.json")
+            ClickModel.load_if_any(tmp_path / "clicks.json")

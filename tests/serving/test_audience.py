@@ -86,9 +86,9 @@ def test_where_nobody_can_be_named_it_is_said(engine: Engine) -> None:
 
 
 def test_a_file_is_read_or_refused(tmp_path: Path) -> None:
-    assert AudienceModel.load(tmp_path / "audience.json") is None
+    assert AudienceModel.load_if_any(tmp_path / "audience.json") is None
     write_json(tmp_path / "audience.json", BY_TAKEN.model_dump(mode="json"))
-    assert AudienceModel.load(tmp_path / "audience.json") == BY_TAKEN
+    assert AudienceModel.load_if_any(tmp_path / "audience.json") == BY_TAKEN
     (tmp_path / "audience.json").write_text("{}")
     with pytest.raises(ReleaseError, match=r"audience\.json"):
-        AudienceModel.load(tmp_path / "audience.json")
+        AudienceModel.load_if_any(tmp_path / "audience.json")
