@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import av
 import numpy as np
@@ -25,17 +26,23 @@ def frames(content: bytes, side: int) -> list[Pixels]:
     Raises:
         BadMediaError: no video that can be decoded, or too large a picture.
     """
-    try:
-        with av.open(io.BytesIO(content), "r", options=ALONE) as container:
-            if not container.streams.video:
-                raise BadMediaError("no picture in it")
-            decoded = [_small(frame, side) for frame in _bounded(container)]
-    except (av.FFmpegError, ValueError, TypeError, OSError, EOFError, MemoryError) as error:
-        raise BadMediaError("damaged or cut short") from error
+    with _opened(content) as container:
+        if not container.streams.video:
+            raise BadMediaError("no picture in it")
+        decoded = [_small(frame, side) for frame in _bounded(container)]
     if not decoded:
         raise BadMediaError("no picture in it")
     chosen = np.unique(np.linspace(0, len(decoded) - 1, min(FRAMES, len(decoded))).round().astype(int))
     return [decoded[place] for place in chosen]
+
+
+@contextmanager
+def _opened(content: bytes) -> Iterator["av.container.InputContainer"]:
+    try:
+        with av.open(io.BytesIO(content), "r", options=ALONE) as container:
+            yield container
+    except (av.FFmpegError, ValueError, TypeError, OSError, EOFError, MemoryError) as error:
+        raise BadMediaError("damaged or cut short") from error
 
 
 def _bounded(container: "av.container.InputContainer") -> Iterator["av.VideoFrame"]:
@@ -59,13 +66,10 @@ def log_mel(content: bytes) -> Floats:
     Raises:
         BadMediaError: no sound that can be decoded, or too short a one.
     """
-    try:
-        with av.open(io.BytesIO(content), "r", options=ALONE) as container:
-            if not container.streams.audio:
-                raise BadMediaError("no sound in it")
-            samples = _samples(container)
-    except (av.FFmpegError, ValueError, TypeError, OSError, EOFError, MemoryError) as error:
-        raise BadMediaError("damaged or cut short") from error
+    with _opened(content) as container:
+        if not container.streams.audio:
+            raise BadMediaError("no sound in it")
+        samples = _samples(container)
     steps = (len(samples) - WINDOW) // HOP + 1
     if steps < LEAST_STEPS:
         raise BadMediaError("too short")
