@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 from finished_run import finished_run
 
-from benchmarks.quality.absent import without
+from benchmarks.quality.absent import Absences, refit, without
 from benchmarks.quality.costs import parameters, training_seconds
 from benchmarks.quality.lists import Lists
 from benchmarks.quality.measure import Finished, measure
+from components.common.prepared import Prepared
+from components.fuse.coverage import reaching
 from components.fuse.lists import FitSet
+from serving.blend import Fusion, TaskFusion
+from serving.engine import Engine
+from serving.queries import DISCOVERY
 
 
 def lists_of(scores: np.ndarray) -> FitSet:
@@ -86,3 +91,16 @@ def test_seconds_are_those_of_the_last_time_a_stage_ran(tmp_path: Path) -> None:
         '{"stage": "s", "kind": "member", "member": "m", "seconds": 2}\n{"stage": "s", "kind": "end", "seconds": 4}\n'
     )
     assert training_seconds(tmp_path / "none.jsonl", log) == ({("s", "m"): 3.5}, {"s": 4})
+
+
+def test_a_refit_keeps_the_method_and_the_reach_that_serve(finished: Finished) -> None:
+    shop, engine = Prepared.load(finished.prepared), Engine.load(finished.release)
+    assert engine.fusion is not None
+    served = engine.fusion.blend(DISCOVERY)
+    reached = TaskFusion(chosen=served.kind, methods={served.kind: reaching(served, 0.5)})
+    engine.fusion = Fusion(tasks={DISCOVERY: reached})
+    folders = finished.prepared, finished.features, finished.families
+    fit = lists_of(np.array([[[1.0, 0.0], [0.5, 2.0], [0.0, 1.0]]]))
+    fit.labels[0, 0] = 1
+    found = refit(Absences(shop, engine, *folders, DISCOVERY, "fast", "all", 1), [fit])
+    assert (found.kind, found.reach) == ("least_squares", 0.5)

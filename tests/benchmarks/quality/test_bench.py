@@ -8,7 +8,7 @@ from finished_run import finished_run
 from shops import write_small_shop
 
 from benchmarks.quality.__main__ import main
-from benchmarks.quality.bench import Options, run
+from benchmarks.quality.bench import Options, Plan, Window, _taken, run
 from benchmarks.quality.check import differences
 from benchmarks.quality.shops import Case
 from benchmarks.quality.steps import Step, composition, source_digest
@@ -42,6 +42,23 @@ def test_what_is_finished_is_only_judged_and_peers_asked(tmp_path: Path) -> None
     written = judged.stat().st_mtime_ns
     assert differences(quality["cases"], run([case], options)["cases"])[0] == []
     assert judged.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken"),
+    [({}, ["all", "families", "families"]), ({"brief": True}, ["nothing"] * 3)],
+)
+def test_single_members_are_taken_away_in_the_newest_window_alone(changes: dict[str, bool], taken: list[str]) -> None:
+    case = Case(name="planted", source="shop", protocol="temporal", windows=3, **changes)
+    assert [_taken(case, back, Options(Path())) for back in range(3)] == taken
+    assert _taken(case, 0, Options(Path(), absences=False)) == "nothing"
+
+
+def test_the_share_of_all_users_is_the_newest_window_where_both_take_the_same_effort() -> None:
+    case = Case(name="planted", source="shop", protocol="temporal", curve=(0.1, 1.0))
+    window = Window(case, "window_0", Path(), "fast", "all")
+    part = Window(case, "share_0.1", Path(), "fast", "nothing")
+    assert Plan(case, Path(), [window], {"0.1": part, "1": window}).jobs == [window, part]
 
 
 def _finish(folder: Path, steps: list[Step]) -> None:

@@ -8,9 +8,10 @@ import pytest
 import torch
 from taught_lists import worth
 
-from components.fuse.attention import BATCH, EPOCHS, MOST_STEPS, Network, _batches, _fit, attention
+from components.fuse.attention import BATCH, BRIEF, EPOCHS, MOST_STEPS, Network, _batches, _fit, attention
+from components.fuse.heads import softmax_head
 from components.fuse.lists import Contexts, FitSet, Lists
-from components.fuse.methods import softmax_free
+from components.fuse.methods import methods, softmax_free
 from components.fuse.second_level import DEPTH, SecondLevel, Start, once
 from components.fuse.stacker import SHAPES, ensemble, stacker
 from serving.attention import Attention, Look, inputs
@@ -117,3 +118,8 @@ def test_steps_end_however_many_lists_there_are() -> None:
     assert len(few) == 2 * EPOCHS
     assert len(many) == MOST_STEPS
     assert sorted(np.concatenate(few[:2]).tolist()) == list(range(2 * BATCH))
+
+
+def test_what_serves_while_a_member_is_absent_learns_in_fewer_passes_over_the_static_blend(lists: Lists) -> None:
+    known = methods(NAMES, None, 1, 0, True, brief=True)
+    assert known["attention"](lists) == attention(lists, Start(softmax_head, 0), 1, 0, BRIEF)

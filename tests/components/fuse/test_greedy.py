@@ -8,9 +8,11 @@ from gated_lists import NAMES, lists_of, ndcg, planted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.fuse.greedy import greedy
+from components.fuse import greedy as greedily
+from components.fuse.greedy import Doubles, greedy
 from components.fuse.lists import Lists
 from components.fuse.methods import single
+from serving.arrays import Floats
 from serving.calibration import RRF, VALUE
 from serving.context import CONTEXT
 
@@ -98,3 +100,15 @@ def test_three_members_of_equal_worth_are_worth_more_than_any_two() -> None:
     found = greedy(lists)
     assert np.array(found.weights).sum(axis=1) == pytest.approx([1 / 3] * 3, abs=0.12)
     assert ndcg(found, lists) > 1.02 * max(ndcg(greedy(lists.drop(name)), lists.drop(name)) for name in NAMES)
+
+
+def test_it_ends_some_steps_after_the_last_gain(monkeypatch: pytest.MonkeyPatch) -> None:
+    worth, tried = greedily._worth, []
+
+    def counting(scores: Floats, lists: Lists, grades: Doubles) -> float:
+        tried.append(worth(scores, lists, grades))
+        return tried[-1]
+
+    monkeypatch.setattr(greedily, "_worth", counting)
+    greedy(three([[[3.0, 0.0], [1.0, 5.0]], [[0.0, 9.0], [2.0, 3.0]]], [0, 1]))
+    assert len(tried) == 4 * (1 + greedily.PATIENCE)  # two members by value and rank; right at the first step
