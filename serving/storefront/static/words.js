@@ -23,7 +23,7 @@ const EN = {
   reset: "Back to the learned weights", times: "{value} times",
   reasons: "Show all reasons",
   asking: "Asking …", nothing: "Nothing to show.",
-  found: "{n} products", found_one: "1 product", took: "{found} for {question} in {ms} ms",
+  found: "{n} products", found_one: "1 product", took: "{question}: {found} in {ms} ms",
   anybody: "anybody", the_picture: "the picture",
   why: "Why: score {score}", part: "member or rule", says: "adds", sum: "sum = score",
   context: "this moment", ad_worth: "expected clicks × bid", rule: "rule: {name}", placed: "placed it",

@@ -31,7 +31,7 @@ def test_a_search_shows_what_the_server_answers(page: Page, home: str, bazaar_ur
     page.get_by_label("Search", exact=True).check()
     page.get_by_label("Query").fill("purple glass")
     page.get_by_label("Query").press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("12 products for Search “purple glass”")
+    expect(page.get_by_role("status")).to_contain_text("Search “purple glass”: 12 products")
     expected = ask_v1(bazaar_url, {"scenario": "search", "query": "purple glass", "k": 12})["items"]
     assert shown(page) == [item["item_id"] for item in expected]
     best = products(page).first
