@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from components.common.config import Config
 from components.common.errors import ReleaseError
-from serving.arrays import PAD, Floats, Longs, top_k
+from serving.arrays import Floats, Longs
 from serving.attention import Attention
+from serving.breadth import PAGE, POPULARITY, held_back, lift
 from serving.calibration import FEATURES, RRF
 from serving.context import CONTEXT
 from serving.evidence import Evidence
@@ -27,8 +28,6 @@ __all__ = [
     "Weights",
     "apply",
     "corrections",
-    "held_back",
-    "popular",
     "strangers",
 ]
 
@@ -37,8 +36,6 @@ Doubles = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 HISTORY = CONTEXT.index("history")  # 0 for who has none
 CONTEXT_PART = "context"  # the contribution that belongs to no member
-POPULARITY = "popularity"  # the member that breaks ties, and that a blend's reach holds back
-SPARED = 3  # places at the head of a list from which the reach takes less: nothing, a third, two thirds
 
 
 class Blend(Config):
@@ -50,7 +47,9 @@ class Blend(Config):
     gate: Gate | None = Field(None, description="how the weights change with the context (network, meta)")
     trees: Trees | None = Field(None, description="a correction of the head of the list (stacker)")
     attention: Attention | None = Field(None, description="a correction of the head that looks at the history")
-    reach: float = Field(0.0, ge=0, description="what a most popular candidate loses, see held_back")
+    reach: float = Field(0.0, ge=0, description="what a most popular candidate loses, see serving.breadth")
+    seats: int = Field(0, ge=0, lt=PAGE, description="last places of the first ten given to what few buy")
+    host: str = Field("", description="the member whose candidates take the seats")
     without: dict[str, "Blend"] = Field(default_factory=dict, description="by absent member: fitted without it")
     strangers: "Blend | None" = Field(None, description="for users without a history: learned of them")
     features: tuple[str, ...] = FEATURES
@@ -77,6 +76,8 @@ class Blend(Config):
     def _stands_in(self) -> "Blend":
         if self.strangers is not None and self.strangers.members != self.members:
             raise ValueError(f"the blend for strangers weighs {self.strangers.members}; the blend {self.members}")
+        if self.seats and self.host not in self.members:
+            raise ValueError(f"the seats are of '{self.host}'; the blend has {self.members}")
         for absent, blend in self.without.items():
             if absent in blend.members or not set(blend.members) < set(self.members):
                 raise ValueError(
@@ -167,7 +168,17 @@ def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None 
         parts[strange] = _parts(blend.strangers, evidence.take(strange))
     if weights:
         parts[..., :-1] *= np.array([weights.get(name, 1.0) for name in evidence.members], dtype=np.float32)
+    parts[..., -1] += lifted(blend, evidence, parts.sum(axis=2), strange)
     return parts
+
+
+def lifted(blend: Blend, evidence: Evidence, total: Floats, strange: Rows) -> Floats:
+    """(n, c) what the seats add to the *total* (n, c): nothing for the rows *strange*, whose blend has none."""
+    fitted = blend.for_present(evidence.members)
+    added = lift(evidence, total, fitted.host, fitted.seats)
+    if blend.strangers is not None:
+        added[strange] = 0
+    return added
 
 
 def strangers(blend: Blend, evidence: Evidence) -> Rows:
@@ -189,27 +200,6 @@ def _parts(blend: Blend, evidence: Evidence) -> Floats:
         held = np.float32(fitted.reach) * held_back(evidence, parts.sum(axis=2))
         parts[..., evidence.members.index(POPULARITY)] -= held
     return parts
-
-
-def popular(evidence: Evidence) -> Floats:
-    """(n, c) what a reach of 1 takes: the logarithm of 1 + a candidate's sales, 1 for the list's most popular one."""
-    if POPULARITY not in evidence.members:
-        return np.zeros(evidence.valid.shape, dtype=np.float32)
-    sold = evidence.scores[:, :, evidence.members.index(POPULARITY)]
-    logs = np.log1p(np.maximum(np.where(np.isfinite(sold) & evidence.valid, sold, 0), 0))
-    return np.asarray(logs / np.maximum(logs.max(axis=1, keepdims=True), np.float32(1e-6)), dtype=np.float32)
-
-
-def held_back(evidence: Evidence, total: Floats) -> Floats:
-    """(n, c) what a reach of 1 takes from the *total* (n, c): `popular`, but nothing of the first and part of the next.
-
-    The first places are worth the most to a user; for how many items are shown at all, one place is as good as another.
-    """
-    held = popular(evidence)
-    first = top_k(np.where(evidence.valid, total, np.float32(-np.inf)), SPARED)
-    rows, ranks = np.nonzero(first != PAD)
-    held[rows, first[rows, ranks]] *= ranks.astype(np.float32) / SPARED
-    return held
 
 
 def _weighted(blend: Blend, evidence: Evidence) -> Floats:

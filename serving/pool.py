@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from serving.arrays import PAD, Bools, Floats, Ints, Longs, top_k
-from serving.blend import POPULARITY
+from serving.breadth import POPULARITY
 from serving.evidence import Evidence
 from serving.states import UserStates
 from serving.traces import Traces

@@ -6,7 +6,8 @@ Where only the order matters (judging methods, and starting a second level) the 
 import numpy as np
 
 from serving.arrays import Floats
-from serving.blend import POPULARITY, Blend, corrections, held_back, strangers
+from serving.blend import Blend, corrections, lifted, strangers
+from serving.breadth import POPULARITY, held_back
 from serving.calibration import FEATURES
 from serving.evidence import Evidence
 from serving.gate import Gate
@@ -27,7 +28,7 @@ def totals(blend: Blend, evidence: Evidence) -> Floats:
     strange = strangers(blend, evidence)
     if blend.strangers is not None and len(strange):
         total[strange] = _total(blend.strangers, evidence.take(strange))
-    return total
+    return total + lifted(blend, evidence, total, strange)
 
 
 def _total(blend: Blend, evidence: Evidence) -> Floats:

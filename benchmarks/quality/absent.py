@@ -14,7 +14,7 @@ from components.evaluate.judge import judge
 from components.evaluate.metrics import mean
 from components.fuse.absences import pair_of
 from components.fuse.config import EFFORTS
-from components.fuse.coverage import reaching
+from components.fuse.coverage import spread
 from components.fuse.judging import judge_alone
 from components.fuse.lists import FitSet
 from components.fuse.lists import Lists as Teaching
@@ -85,7 +85,8 @@ def refit(asked: Absences, sets: list[FitSet]) -> Blend:
     ranked = sorted(alone, key=lambda name: -(mean(alone[name]) or 0.0))
     known = options.methods(lists.members, pair_of(ranked, asked.family_of), options.seeds, lists.moments)
     method = known.get(served.kind if served else BASE) or known.get(BASE) or next(iter(known.values()))
-    return reaching(method(lists), served.reach if served else 0.0)
+    blend = method(lists)
+    return spread(blend, served.reach, served.seats, served.host) if served else blend
 
 
 def without(fit: FitSet, gone: Collection[str]) -> FitSet:

@@ -12,7 +12,7 @@ from components.common.ranking import Doubles
 from components.evaluate.bootstrap import paired
 from components.evaluate.metrics import mean
 from serving.arrays import PAD, Bools, Floats, Ints, Longs
-from serving.blend import POPULARITY
+from serving.breadth import POPULARITY
 from serving.engine import Engine
 from serving.queries import BUNDLE, Queries
 from serving.states import UserStates

@@ -17,7 +17,7 @@ from components.evaluate.metrics import auc, mean, relevance_metrics
 from components.evaluate.relevance import Relevance
 from components.evaluate.summary import NDCG
 from serving.arrays import Floats, Ints, top_k
-from serving.blend import POPULARITY
+from serving.breadth import POPULARITY
 from serving.campaigns import TARGETS_FILE, Campaigns
 from serving.engine import Engine
 from serving.features import HistoricalStates

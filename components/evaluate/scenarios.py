@@ -8,7 +8,7 @@ from components.evaluate.bundles import FUSED, RECALL
 from components.evaluate.summary import NDCG
 from components.evaluate.tables import table
 from components.evaluate.words import number, percent
-from serving.blend import POPULARITY
+from serving.breadth import POPULARITY
 
 Values = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from components.fuse.absences import pair_of, with_absences
 from components.fuse.choice import PLENTY, choose, mean
-from components.fuse.coverage import SPARE, Option, Trade, catalogue_size, reaching, trades, widest
+from components.fuse.coverage import SPARE, Option, Trade, catalogue_size, spread, trades, widest
 from components.fuse.judging import cross_fit, held_out, judge, judge_alone
 from components.fuse.lists import FitSet, Lists
 from components.fuse.methods import SINGLE, Method, single
@@ -50,10 +50,11 @@ def fit_task(
         fixed = {options.prior.kind: options.prior} | fixed
     tables = cross_fit(sets, folds, lists, known, fixed)
     judged = judge(sets, folds, tables)
-    chosen, reach, spread = choose(judged, alone, len(lists)), 0.0, {}
+    taken, tried = Option(choose(judged, alone, len(lists)), 0.0, 0), {}
     if len(lists) >= PLENTY:
-        spread = _spread(sets, folds, tables, judged, single(ranked[0], members))
-        chosen, reach = widest(spread, f"{SINGLE}{ranked[0]}", catalogue_size(sets))
+        tried = _tried(sets, folds, tables, judged, single(ranked[0], members), ranked[0], options.everyone)
+        taken = widest(tried, f"{SINGLE}{ranked[0]}", catalogue_size(sets))
+    chosen = taken.method
     known |= {
         name: method
         for name, method in options.methods(members, pair, options.seeds, lists.moments).items()
@@ -62,32 +63,39 @@ def fit_task(
     blends = fixed | {name: method(lists) for name, method in known.items()}
     if options.absences:
         blends[chosen] = with_absences(blends[chosen], lists, ranked, families, options)
-    blends[chosen] = reaching(blends[chosen], reach)
+    blends[chosen] = spread(blends[chosen], taken.reach, taken.seats, ranked[0])
     report = _report(judged | alone, chosen, blends, lists, sets) | {
-        "reach": reach,
-        "reaches": _reaches(spread, chosen),
+        "reach": taken.reach,
+        "seats": taken.seats,
+        "trades": _trades(tried, chosen),
     }
     report["seconds"] = round(time.perf_counter() - started, 3)
     return TaskFusion(chosen=chosen, methods=blends), report
 
 
-def _spread(
+def _tried(
     sets: Sequence[FitSet],
     folds: list[npt.NDArray[np.int64]],
     tables: Sequence[Mapping[str, Blend]],
     judged: Mapping[str, Doubles],
     member: Blend,
+    host: str,
+    everyone: int,
 ) -> dict[Option, Trade]:
-    """What methods and reaches are worth and show where there is plenty to judge by: of what is nearly the best."""
+    """What methods, reaches and seats are worth and show where there is plenty to judge by: of what is nearly best."""
     worth = {name: mean(values) for name, values in judged.items()}
     near = [name for name in worth if worth[name] >= (1 - max(SPARE.values())) * max(worth.values())]
-    return trades(sets, folds, [{name: table[name] for name in near} | {member.kind: member} for table in tables])
+    some = [{name: table[name] for name in near} | {member.kind: member} for table in tables]
+    return trades(sets, folds, some, host, everyone)
 
 
-def _reaches(spread: Mapping[Option, Trade], chosen: str) -> list[dict[str, float]]:
-    """What each reach of the chosen method gives and costs."""
-    of_chosen = ((reach, trade) for (method, reach), trade in spread.items() if method == chosen)
-    return [{"reach": reach, "ndcg@10": trade.worth, "items": trade.covers} for reach, trade in of_chosen]
+def _trades(tried: Mapping[Option, Trade], chosen: str) -> list[dict[str, float]]:
+    """What each reach of the chosen method with any seats gives and costs."""
+    return [
+        {"reach": option.reach, "seats": option.seats, "ndcg@10": trade.worth, "items": round(trade.covers)}
+        for option, trade in tried.items()
+        if option.method == chosen
+    ]
 
 
 def _report(

@@ -47,8 +47,8 @@ def offer_options(folds: int, seed: int) -> Options:
 
 
 def held_by_nothing(fusion: TaskFusion) -> TaskFusion:
-    """The same blends without reach: what a campaign offers is what it wants seen, however well it sells."""
-    methods = {name: blend.model_copy(update={"reach": 0.0}) for name, blend in fusion.methods.items()}
+    """The same blends without reach and seats: what a campaign offers is what it wants seen, however well it sells."""
+    methods = {name: blend.model_copy(update={"reach": 0.0, "seats": 0}) for name, blend in fusion.methods.items()}
     return TaskFusion(chosen=fusion.chosen, methods=methods)
 
 

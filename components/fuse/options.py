@@ -17,7 +17,7 @@ class Options:
     folds: of the cross-fit by users or queries. max_rows: candidates to learn from at most. prior: a fixed blend to
     compete. seeds: models of the second level that serve; one of them stands trial, and for an absent member. shapes:
     of the trees, by method. only: methods that may be fitted; empty: all. absences: fit the chosen blend without each
-    member, too.
+    member, too. everyone: how many users the shop has, of whom the lists are a part; 0: the lists are all of them.
     """
 
     folds: int = 3
@@ -28,6 +28,7 @@ class Options:
     shapes: Mapping[str, Shape] = field(default_factory=lambda: SHAPES)
     only: tuple[str, ...] = ()
     absences: bool = True
+    everyone: int = 0
 
     def methods(
         self, members: tuple[str, ...], pair: tuple[str, str] | None, seeds: int, moments: bool, brief: bool = False

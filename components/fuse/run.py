@@ -110,7 +110,12 @@ def _recommend(
             continue
         families = {name: member.family for name, member in serving.members.items()}
         options = Options(
-            folds=config.folds, max_rows=config.rows, seed=seed, shapes=config.shapes, only=config.methods
+            folds=config.folds,
+            max_rows=config.rows,
+            seed=seed,
+            shapes=config.shapes,
+            only=config.methods,
+            everyone=len(shop.users),
         )
         fusion, report = fit_task(sets, families, options)
         tasks[task], found = for_strangers(fusion, _stranger_sets(inputs, shop, engines, task, seed), options)

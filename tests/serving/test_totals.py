@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.attention import SEEN, VIEWS, Attention, Net
-from serving.blend import FEATURES, POPULARITY, Blend, apply
+from serving.blend import FEATURES, Blend, apply
+from serving.breadth import POPULARITY
 from serving.context import CONTEXT
 from serving.evidence import Evidence
 from serving.gate import Gate
@@ -67,6 +68,8 @@ def whole(seed: int, depth: int, parts: set[str]) -> Blend:
         trees=trees(depth) if "trees" in parts else None,
         attention=attention(random, depth) if "attention" in parts else None,
         reach=0.7 if "reach" in parts else 0.0,
+        seats=2 if "seats" in parts else 0,
+        host="text" if "seats" in parts else "",
     )  # fmt: skip
 
 

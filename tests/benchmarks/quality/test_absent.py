@@ -9,7 +9,7 @@ from benchmarks.quality.costs import parameters, training_seconds
 from benchmarks.quality.lists import Lists
 from benchmarks.quality.measure import Finished, measure
 from components.common.prepared import Prepared
-from components.fuse.coverage import reaching
+from components.fuse.coverage import spread
 from components.fuse.lists import FitSet
 from serving.blend import Fusion, TaskFusion
 from serving.engine import Engine
@@ -93,11 +93,11 @@ def test_seconds_are_those_of_the_last_time_a_stage_ran(tmp_path: Path) -> None:
     assert training_seconds(tmp_path / "none.jsonl", log) == ({("s", "m"): 3.5}, {"s": 4})
 
 
-def test_a_refit_keeps_the_method_and_the_reach_that_serve(finished: Finished) -> None:
+def test_a_refit_keeps_the_method_and_the_breadth_that_serve(finished: Finished) -> None:
     shop, engine = Prepared.load(finished.prepared), Engine.load(finished.release)
     assert engine.fusion is not None
     served = engine.fusion.blend(DISCOVERY)
-    reached = TaskFusion(chosen=served.kind, methods={served.kind: reaching(served, 0.5)})
+    reached = TaskFusion(chosen=served.kind, methods={served.kind: spread(served, 0.5, 0, "")})
     engine.fusion = Fusion(tasks={DISCOVERY: reached})
     folders = finished.prepared, finished.features, finished.families
     fit = lists_of(np.array([[[1.0, 0.0], [0.5, 2.0], [0.0, 1.0]]]))

@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.fuse.coverage import REACHES, Trade, catalogue_size, reaching, trades, widest
+from components.fuse.coverage import REACHES, SEATS, Option, Trade, catalogue_size, expected, spread, trades, widest
 from components.fuse.lists import Contexts, FitSet
 from components.fuse.methods import single
-from serving.blend import Blend, apply, held_back, popular
+from serving.blend import Blend
 from serving.catalogue import Catalogue
 from serving.context import ContextReader
-from serving.evidence import Evidence
 from serving.states import UserStates
 
 NAMES = ("same", "own", "popularity")
@@ -37,52 +36,68 @@ def fit() -> FitSet:
 
 def test_worth_and_distinct_items_are_counted_at_every_reach() -> None:
     table = {name: single(name, NAMES) for name in ("same", "own")}
-    found = trades([fit()], [np.array([0, 0, 1, 1])], [table, table])
-    assert set(found) == {(name, reach) for name in table for reach in REACHES}
-    assert found["same", 0.0].covers == 10
-    assert found["own", 0.0].covers == 25
-    assert found["same", 0.0].worth == pytest.approx(1 / np.log2(11))  # the tenth of all lists
-    assert found["same", REACHES[-1]].worth == pytest.approx(1 / np.log2(10))  # item 5 went
-    assert found["same", REACHES[-1]].covers == 10
+    found = trades([fit()], [np.array([0, 0, 1, 1])], [table, table], "own")
+    assert set(found) == {(name, reach, seats) for name in table for reach in REACHES for seats in SEATS}
+    assert found[Option("same", 0.0, 0)].covers == 10
+    assert found[Option("own", 0.0, 0)].covers == 25
+    assert found[Option("same", 0.0, 0)].worth == pytest.approx(1 / np.log2(11))  # the tenth of all lists
+    assert found[Option("same", REACHES[-1], 0)].worth == pytest.approx(1 / np.log2(10))  # item 5 went
+    assert found[Option("same", REACHES[-1], 0)].covers == 10
+
+
+def test_seats_show_what_the_host_likes() -> None:
+    """The tenth place goes to item 9, 9, 10 and 15: the first of `own` that has no place and did not sell."""
+    found = trades([fit()], [np.zeros(N, int)], [{"same": single("same", NAMES)}], "own")
+    trade = found[Option("same", 0.0, 1)]
+    assert trade.worth == pytest.approx(0.5 / np.log2(11))
+    assert trade.covers == 12
 
 
 def test_without_a_catalogue_nothing_is_shown() -> None:
     known = fit()
     blind = FitSet(NAMES, known.scores, known.valid, known.labels, known.n_relevant, known.groups)
-    assert trades([blind], [np.zeros(N, int)], [{"own": single("own", NAMES)}])["own", 0.0].covers == 0
+    assert (
+        trades([blind], [np.zeros(N, int)], [{"own": single("own", NAMES)}], "own")[Option("own", 0.0, 0)].covers == 0
+    )
     assert (catalogue_size([known]), catalogue_size([blind])) == (C, 0)
 
 
-def test_a_reach_takes_nothing_of_the_first_a_third_of_the_second_two_of_the_third_and_all_of_the_rest() -> None:
-    scores = np.full((2, 5, 1), 7.0, np.float32)
-    evidence = Evidence.without_context(
-        ("popularity",), scores, np.array([[True] * 5, [True, False, True, True, False]])
-    )
-    total = np.array([[1, 5, 4, 3, 2], [1, 9, 3, 2, 9]], np.float32)
-    found = held_back(evidence, total)
-    np.testing.assert_allclose(found[0], [1, 0, 1 / 3, 2 / 3, 1])
-    np.testing.assert_allclose(found[1], [2 / 3, 0, 0, 1 / 3, 0])
-
-
-def test_a_reach_takes_by_the_logarithm_of_what_sold_and_from_popularity_alone() -> None:
+def test_a_spread_blend_has_a_reach_and_seats_where_their_host_is_there() -> None:
     plain = single("own", NAMES)
     rest = Blend(kind="one", members=NAMES[1:], weights=plain.weights[1:])
-    far = reaching(plain.model_copy(update={"without": {"same": rest}}), 0.5)
-    evidence = fit().evidence(np.arange(N))
-    change = apply(far, evidence) - apply(plain, evidence)
-    held = held_back(evidence, apply(plain, evidence).sum(axis=2))
-    np.testing.assert_allclose(change[..., 2], -0.5 * held, atol=1e-6)
-    assert held[0, 5] == 1
-    assert held[1, 5] == 0  # the first of its list, however popular
-    assert not change[..., [0, 1, 3]].any()
-    np.testing.assert_allclose(popular(evidence)[0, 4:7], [0, 1, 0])
-    assert far.without["same"].reach == 0.5
-    assert not popular(evidence.of(("own",))).any()
+    far = spread(plain.model_copy(update={"without": {"same": rest}}), 0.5, 2, "same")
+    assert (far.reach, far.seats, far.host) == (0.5, 2, "same")
+    assert (far.without["same"].reach, far.without["same"].seats, far.without["same"].host) == (0.5, 0, "")
 
 
-def options(**methods: tuple[float, int]) -> dict[tuple[str, float], Trade]:
-    """The same at every reach."""
-    return {(name, reach): Trade(*trade) for name, trade in methods.items() for reach in REACHES}
+@pytest.mark.parametrize(("everyone", "wanted"), [(4, 6), (5, 6.6), (1_000_000, 6 + 3 / 4 * 9 / 2)])
+def test_what_all_users_would_be_shown_is_estimated_from_what_was_shown_once_and_twice(
+    everyone: int, wanted: float
+) -> None:
+    """Four lists of three items each showed 6: three once, one twice; 27/8 are unseen by Chao's estimate."""
+    counts = np.array([1, 1, 1, 2, 3, 4, 0, 0, 0, 0, 0])
+    unseen = 3 / 4 * 9 / 2
+    assert 6 + unseen * (1 - (1 - 3 / (4 * unseen + 3)) ** 1) == pytest.approx(6.6136, abs=1e-3)
+    assert expected(counts, 4, everyone) == pytest.approx(wanted, abs=0.02)
+
+
+def test_no_more_is_estimated_than_there_is() -> None:
+    assert expected(np.array([1, 1, 1, 0]), 1, 10**6) == 3
+    assert expected(np.array([1, 1, 1, 1]), 2, 10**6) == 4
+    assert expected(np.array([2, 2, 0]), 2, 10**6) == 2
+
+
+def test_an_estimate_from_a_part_is_near_what_the_whole_shows() -> None:
+    random = np.random.default_rng(0)
+    liked = np.argsort(random.gumbel(size=(6_000, 900)) - 1.5 * np.log1p(np.arange(900)), axis=1)[:, -10:]
+    counts = [np.bincount(liked[:n].ravel(), minlength=900) for n in (1_000, 6_000)]
+    assert expected(counts[0], 1_000, 6_000) == pytest.approx((counts[1] > 0).sum(), rel=0.1)
+    assert (counts[0] > 0).sum() < 0.85 * (counts[1] > 0).sum()
+
+
+def options(**methods: tuple[float, int]) -> dict[Option, Trade]:
+    """The same at every reach, without seats."""
+    return {Option(name, reach, 0): Trade(*trade) for name, trade in methods.items() for reach in REACHES}
 
 
 def test_in_a_broad_shop_a_blend_nearly_as_good_that_shows_more_is_taken() -> None:
@@ -91,9 +106,9 @@ def test_in_a_broad_shop_a_blend_nearly_as_good_that_shows_more_is_taken() -> No
         network=(0.0400, 500), greedy=(0.0395, 510), least=(0.0370, 1001), voting=(0.036, 1100), knn=(0.03, 1000)
     )
     assert chosen(found)[0] == "least"
-    assert chosen(found | {("network", 0.0): Trade(0.04, 1000)})[0] == "network"
-    held_back = {("network", reach): Trade(0.0371 - reach / 1e4, int(500 * reach)) for reach in REACHES[1:]}
-    assert chosen(found | held_back | {("network", 2.0): Trade(0.0371, 1000)}) == ("network", 2.0)
+    assert chosen(found | {Option("network", 0.0, 0): Trade(0.04, 1000)})[0] == "network"
+    held_back = {Option("network", reach, 0): Trade(0.0371 - reach / 1e4, int(500 * reach)) for reach in REACHES[1:]}
+    assert chosen(found | held_back | {Option("network", 2.0, 0): Trade(0.0371, 1000)}) == ("network", 2.0, 0)
     assert chosen(options(network=(0.04, 500), least=(0.0367, 1000), knn=(0.03, 1000)))[0] == "network"
     short = options(network=(0.04, 500), meta=(0.0371, 800), least=(0.0369, 990), voting=(0.03, 1100), knn=(0.03, 1000))
     assert chosen(short)[0] == "least"  # none of the good ones shows enough: the one that shows most
@@ -109,5 +124,5 @@ def test_elsewhere_less_is_given_for_less() -> None:
 
 def test_the_popular_is_held_back_where_that_is_better_and_no_further() -> None:
     found = options(network=(0.04, 900), knn=(0.03, 1000))
-    assert widest(found, "knn", 20_000) == ("network", REACHES[0])
-    assert widest(found | {("network", 1.0): Trade(0.0401, 950)}, "knn", 20_000) == ("network", 1.0)
+    assert widest(found, "knn", 20_000) == ("network", REACHES[0], 0)
+    assert widest(found | {Option("network", 1.0, 0): Trade(0.0401, 950)}, "knn", 20_000) == ("network", 1.0, 0)
