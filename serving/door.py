@@ -7,6 +7,7 @@ models, and puts class names into bodies. This ASGI layer bounds the request and
 
 import json
 import logging
+import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 
+from serving import metrics
 from serving.instances import RequestError
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class Door:
             await self._app(scope, receive, send)
             return
         reply = _Reply(send)
+        began = time.perf_counter()
         try:
             await self._pass(scope, receive, reply)
         except _Refused as refused:
@@ -73,6 +76,8 @@ class Door:
         except Exception:
             log.exception("request %s failed", reply.id)
             await reply.error(500, "the request could not be answered; the server's log has the reason under this id")
+        finally:
+            metrics.answered(scope["method"], reply.sent, began)
 
     async def _pass(self, scope: Message, receive: Receive, reply: "_Reply") -> None:
         try:
@@ -92,13 +97,14 @@ class _Reply:
 
     def __init__(self, send: Send) -> None:
         self._send, self._status, self._started = send, 0, False
+        self.sent = 499  # what the client was told; it left before, if it was told nothing
         self.id = uuid.uuid4().hex
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
         if self._status < 400:
-            self._started = True
+            self._started, self.sent = True, self._status
             await self._send(message)
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             status = INSTEAD.get(self._status, self._status)
@@ -108,7 +114,7 @@ class _Reply:
         """Answer with an error, unless an answer has begun."""
         if self._started:
             return
-        self._started = True
+        self._started, self.sent = True, status
         body = json.dumps({"error": message, "id": self.id}).encode()
         headers = [(b"content-type", JSON_TYPE), (b"content-length", str(len(body)).encode())]
         if status == 413:

@@ -9,6 +9,7 @@ import orjson
 from kserve import InferInput, InferOutput, InferRequest, InferResponse, Model
 
 from components.common.identity import pseudonym
+from serving import metrics
 from serving.instances import Instance, RequestError, parse_all, parse_json
 from serving.live import MODEL_NAME, Live
 
@@ -21,6 +22,7 @@ class CuveeModel(Model):  # type: ignore[misc]
     def __init__(self, live: Live, id_key: bytes) -> None:
         super().__init__(MODEL_NAME)
         self._live, self._id_key = live, id_key
+        metrics.serving(live.digest)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self.ready = True
 
@@ -32,6 +34,7 @@ class CuveeModel(Model):  # type: ignore[misc]
     def replace(self, live: Live) -> None:
         """Answer from *live* from the next request on."""
         self._live = live
+        metrics.serving(live.digest)
 
     def start(self) -> None:
         """Nothing to prepare: a Live has been verified, loaded and tried."""
@@ -60,7 +63,9 @@ class CuveeModel(Model):  # type: ignore[misc]
     async def _answer(self, raw: object) -> list[dict[str, Any]]:
         """Parse, then answer in the engine's own thread: health checks need not wait for a ranking."""
         instances = [self._at_the_door(instance) for instance in parse_all(raw)]
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._live.answer, instances)
+        answers = await asyncio.get_running_loop().run_in_executor(self._thread, self._live.answer, instances)
+        metrics.predicted(answers)
+        return answers
 
     def _at_the_door(self, instance: Instance) -> Instance:
         """Raw user ids go no further than here."""

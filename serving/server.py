@@ -59,7 +59,7 @@ def serve(
     from kserve.model_server import app
 
     from components.common.identity import id_key
-    from serving import door
+    from serving import door, metrics
     from serving.current import current_release
     from serving.live import Follower, Live
     from serving.model import CuveeModel
@@ -74,6 +74,7 @@ def serve(
     if release is None or file is not None:
         Follower(store, live, model.replace, rules=file, releases=release is None).start()
     door.install(app)
+    metrics.watch(store)
     if page:
         from serving.storefront.own import OwnShop
         from serving.storefront.page import PREFIX, Storefront
