@@ -83,8 +83,9 @@ def refit(asked: Absences, sets: list[FitSet]) -> Blend:
     options = Options(max_rows=config.rows, seed=seed, shapes=config.shapes)
     alone, lists = judge_alone(sets), Teaching.of(sets, config.rows, seed)
     ranked = sorted(alone, key=lambda name: -(mean(alone[name]) or 0.0))
-    known = options.methods(lists.members, pair_of(ranked, asked.family_of), options.seeds, lists.moments)
-    method = known.get(served.kind if served else BASE) or known.get(BASE) or next(iter(known.values()))
+    kind = served.kind if served else BASE
+    known = options.methods(lists.members, pair_of(ranked, asked.family_of), lists.moments, kind)
+    method = known.get(kind) or known.get(BASE) or next(iter(known.values()))
     blend = method(lists)
     return spread(blend, served.reach, served.seats, served.host) if served else blend
 

@@ -8,9 +8,11 @@ from components.common.stage import progress
 from components.fuse.lists import Lists
 from components.fuse.methods import SINGLE, single
 from components.fuse.options import Options
+from components.fuse.stacker import at_full_strength
 from serving.blend import Blend
 
-ABSENT_LISTS = 1_000  # of evenly spread lists a blend without one member learns
+ATTENTION = "attention"
+ABSENT_LISTS = 2_000  # of evenly spread lists a blend without one member learns
 
 
 def with_absences(
@@ -18,13 +20,14 @@ def with_absences(
 ) -> Blend:
     """The chosen blend with weights for the absence of each member that has a say in it.
 
-    The same method is fitted again without the member; where it cannot be (it was `single`, or `alpha` lost its last
-    deep member), the best of the others stands in. A prior needs nothing: its other weights just grow.
+    The same method is fitted again without the member, its networks from where those of the blend ended, of an ensemble
+    only the networks. Where it cannot be (it was `single`, or `alpha` lost its last deep member), the best of the
+    others stands in. A prior needs nothing: its other weights just grow.
     """
     without = {}
     some = lists.take(np.arange(0, len(lists), 1 + (len(lists) - 1) // ABSENT_LISTS)) if len(lists) else lists
     for number, name in enumerate(lists.members):
-        fitted = _fitted_without(name, blend.kind, some, ranked, families, options) if _has_a_say(name, blend) else None
+        fitted = _fitted_without(name, blend, some, ranked, families, options) if _has_a_say(name, blend) else None
         progress("fuse", number + 1, len(lists.members))
         if fitted is not None:
             without[name] = fitted
@@ -37,14 +40,16 @@ def _has_a_say(name: str, blend: Blend) -> bool:
 
 
 def _fitted_without(
-    name: str, kind: str, lists: Lists, ranked: Sequence[str], families: Mapping[str, str], options: Options
+    name: str, blend: Blend, lists: Lists, ranked: Sequence[str], families: Mapping[str, str], options: Options
 ) -> Blend | None:
     rest = [member for member in ranked if member != name]
     left = tuple(member for member in lists.members if member != name)
-    known = options.methods(left, pair_of(rest, families), 1, lists.moments, brief=True) if len(lists) else {}
+    pair = pair_of(rest, families)
+    known = options.methods(left, pair, lists.moments, begin=at_full_strength(blend)) if len(lists) else {}
+    kind = ATTENTION if blend.kind == "ensemble" and ATTENTION in known else blend.kind
     if kind in known:
         return known[kind](lists.drop(name))
-    single_stands_in = rest and (kind.startswith(SINGLE) or kind == "alpha")
+    single_stands_in = rest and (blend.kind.startswith(SINGLE) or blend.kind == "alpha")
     return single(rest[0], left) if single_stands_in else None
 
 

@@ -15,13 +15,13 @@ import torch
 from components.fuse.lists import Lists
 from components.fuse.second_level import DEPTH, FEWEST_LISTS, SecondLevel, Start
 from serving.arrays import Floats
-from serving.attention import SEEN, VIEWS, Attention, Look, Net, inputs, reciprocal
+from serving.attention import SEEN, VIEWS, Attention, Look, Net, Row, inputs, reciprocal
 from serving.blend import Blend
-from serving.trees import UNKNOWN
+from serving.trees import UNKNOWN, columns_of
 
 UNITS, DROPOUT = 16, 0.2
 EPOCHS, BATCH = 16, 64
-BRIEF = 6  # epochs of a blend that only serves while a member is absent
+BRIEF = 3  # epochs of networks that begin as others end
 MOST_STEPS = 800  # however many lists there are
 LEARNING_RATE, DECAY = 3e-3, 1e-3
 TEMPERATURES = (2.0, 6.0, 12.0)
@@ -29,7 +29,7 @@ FADES = ((-0.15, 0.0), (0.0, 0.0), (-0.3, 0.5))
 FEWEST_SPREAD = 1e-3
 
 
-def attention(lists: Lists, start: Start, seeds: int, seed: int, epochs: int = EPOCHS) -> Blend:
+def attention(lists: Lists, start: Start, seeds: int, seed: int, begin: Attention | None = None) -> Blend:
     """The linear blend of *start* fitted on all lists, and networks over it.
 
     Args:
@@ -37,16 +37,38 @@ def attention(lists: Lists, start: Start, seeds: int, seed: int, epochs: int = E
         start: the method to start from.
         seeds: networks averaged.
         seed: of where the networks start and of the order of the lists.
-        epochs: passes over the lists.
+        begin: networks over the same members and others, to begin from; they need few passes. None: from nothing.
     """
     if len(lists) < FEWEST_LISTS:
         return start.linear(lists).model_copy(update={"kind": "attention"})
     base, second = start.of(lists)
-    center, scale = _spread(second.columns, len(lists.members))
+    begin = None if begin is None else only(begin, lists.members)
+    center, scale = _spread(second.columns, len(lists.members)) if begin is None else (begin.center, begin.scale)
     read = inputs(second.columns, len(lists.members), center, scale)
-    nets = tuple(_fit(read, second, seed + number, epochs) for number in range(seeds))
-    found = Attention(members=lists.members, depth=DEPTH, center=center, scale=scale, nets=nets)
+    first = (None,) * seeds if begin is None else begin.nets[:seeds]
+    epochs = EPOCHS if begin is None else BRIEF
+    fitted = tuple(_fit(read, second, seed + number, epochs, net) for number, net in enumerate(first))
+    found = Attention(members=lists.members, depth=DEPTH, center=center, scale=scale, nets=fitted)
     return base.model_copy(update={"kind": "attention", "attention": found})
+
+
+def only(networks: Attention, members: tuple[str, ...]) -> Attention:
+    """The networks without what they read of other members than *members*."""
+    columns = columns_of(networks.members)
+    owner = [*(name.partition(":")[2] for name in columns), *networks.members]  # whether a member scored is read, too
+    kept = np.flatnonzero([not name or name in members for name in owner])
+    of_columns = kept[kept < len(columns)]
+
+    def of_unit(row: Row) -> Row:
+        return (*(row[place] for place in kept), *row[len(owner) :])
+
+    return Attention(
+        members=members,
+        depth=networks.depth,
+        center=tuple(networks.center[place] for place in of_columns),
+        scale=tuple(networks.scale[place] for place in of_columns),
+        nets=tuple(net.model_copy(update={"hidden": tuple(map(of_unit, net.hidden))}) for net in networks.nets),
+    )
 
 
 def _spread(columns: Floats, members: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -59,11 +81,13 @@ def _spread(columns: Floats, members: int) -> tuple[tuple[float, ...], tuple[flo
     return tuple(mean.tolist()), tuple((spread + FEWEST_SPREAD).tolist())
 
 
-def _fit(read: Floats, second: SecondLevel, seed: int, epochs: int) -> Net:
+def _fit(read: Floats, second: SecondLevel, seed: int, epochs: int, begin: Net | None = None) -> Net:
     """One network, trained on one thread so that the same seed gives the same numbers."""
     share = second.grades / second.grades.sum(axis=1, keepdims=True)
     with _alone(seed):
         net = Network(read.shape[2])
+        if begin is not None:
+            net.become(begin)
         search = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=DECAY)
         for rows in _batches(len(second), seed, epochs):
             scores = net(_tensor(read[rows]), second.look.take(rows)) + _tensor(second.linear[rows])
@@ -109,12 +133,26 @@ class Network(torch.nn.Module):
         parts = []
         for view in range(VIEWS):
             at = near * self.temperature[view] + (marks @ self.fade[view])[:, None, :] + bar
-            share = at.softmax(dim=2)
+            highest = at.max(dim=2, keepdim=True).values.detach()
+            weight = (at - highest).exp()
+            total = weight.sum(dim=2, keepdim=True)
+            share = weight / total
             age = (share @ marks[:, :, :1])[:, :, 0]
-            parts += [(share * near).sum(dim=2), age / 3, at.logsumexp(dim=2) / 5]
+            parts += [(share * near).sum(dim=2), age / 3, (total.log() + highest)[:, :, 0] / 5]
         parts.append((near + bar).max(dim=2).values)
         known = torch.from_numpy(look.known.any(axis=1))[:, None, None]
         return torch.where(known, torch.stack(parts, dim=2), 0.0)
+
+    def become(self, net: Net) -> None:
+        """Take over the numbers of *net*."""
+        hidden, out = torch.tensor(net.hidden), torch.tensor(net.out)
+        with torch.no_grad():
+            self.temperature.copy_(torch.tensor(net.temperature))
+            self.fade.copy_(torch.tensor(net.fade))
+            self.hidden.weight.copy_(hidden[:, :-1])
+            self.hidden.bias.copy_(hidden[:, -1])
+            self.out.weight.copy_(out[None, :-1])
+            self.out.bias.copy_(out[-1:])
 
     def numbers(self) -> Net:
         """The network as it serves."""

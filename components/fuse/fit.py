@@ -44,7 +44,7 @@ def fit_task(
     alone = {f"{SINGLE}{name}": values for name, values in judge_alone(sets).items()}
     ranked = sorted(members, key=lambda name: -mean(alone[f"{SINGLE}{name}"]))
     pair = pair_of(ranked, families)
-    known: dict[str, Method] = options.methods(members, pair, 1, lists.moments) if len(lists) else {}
+    known: dict[str, Method] = options.methods(members, pair, lists.moments) if len(lists) else {}
     fixed = {f"{SINGLE}{ranked[0]}": single(ranked[0], members)}
     if options.prior is not None:
         fixed = {options.prior.kind: options.prior} | fixed
@@ -55,11 +55,7 @@ def fit_task(
         tried = _tried(sets, folds, tables, judged, single(ranked[0], members), ranked[0], options.everyone)
         taken = widest(tried, f"{SINGLE}{ranked[0]}", catalogue_size(sets))
     chosen = taken.method
-    known |= {
-        name: method
-        for name, method in options.methods(members, pair, options.seeds, lists.moments).items()
-        if name == chosen and name in known
-    }
+    known = options.methods(members, pair, lists.moments, chosen) if len(lists) else {}
     blends = fixed | {name: method(lists) for name, method in known.items()}
     if options.absences:
         blends[chosen] = with_absences(blends[chosen], lists, ranked, families, options)

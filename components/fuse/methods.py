@@ -7,7 +7,7 @@ import numpy as np
 
 from components.fuse import voting
 from components.fuse.alpha import best_alpha
-from components.fuse.attention import BRIEF, EPOCHS, attention
+from components.fuse.attention import attention
 from components.fuse.greedy import greedy
 from components.fuse.heads import softmax_head
 from components.fuse.least_squares import Constraint, Moments, solve
@@ -17,6 +17,7 @@ from components.fuse.network import network
 from components.fuse.second_level import Start, once
 from components.fuse.softmax import Listwise, fit_free, fit_simplex
 from components.fuse.stacker import SHAPES, Shape, ensemble, stacker
+from serving.attention import Attention
 from serving.blend import Blend
 from serving.calibration import RRF, TOP, VALUE
 
@@ -74,22 +75,23 @@ def softmax_free(lists: Lists, kind: str) -> Blend:
 def methods(
     members: tuple[str, ...],
     pair: tuple[str, str] | None,
-    seeds: int,
+    seeds: Mapping[str, int],
     seed: int,
     moments: bool,
     shapes: Mapping[str, Shape] = SHAPES,
-    brief: bool = False,
+    begin: Attention | None = None,
 ) -> dict[str, Method]:
     """The methods that need no prior knowledge, simplest first.
 
     Args:
         members: what is blended.
         pair: the (deep, cf) members of `alpha`; None: no alpha.
-        seeds: models of the second level, trees or networks, that are averaged.
+        seeds: by method of the second level, models that are averaged; 1 of what it does not name.
         seed: every random choice follows from it.
         moments: do the lists know the context; without it no method that reads it.
         shapes: of the stackers' trees, by method.
-        brief: attention corrects the static blend, which is fitted sooner than the gated one, in fewer passes.
+        begin: networks that attention begins from; it then corrects the static blend, which is fitted sooner than the
+            gated one.
     """
     found: dict[str, Method] = {
         "voting": lambda lists: voting.reciprocal_rank(lists.members),
@@ -109,16 +111,18 @@ def methods(
     if moments:
         found |= {"network": once(partial(network, seed=seed)), "meta": partial(meta, seed=seed)}
         static = Start(found[BASE], seed)
-        gated = static if brief else Start(found["network"], seed)
+        gated = static if begin is not None else Start(found["network"], seed)
         found |= {
-            kind: partial(stacker, start=static, kind=kind, shape=shape, seeds=seeds, seed=seed)
+            kind: partial(stacker, start=static, kind=kind, shape=shape, seeds=seeds.get(kind, 1), seed=seed)
             for kind, shape in shapes.items()
         }
-        epochs = BRIEF if brief else EPOCHS
-        found["attention"] = once(partial(attention, start=gated, seeds=seeds, seed=seed, epochs=epochs))
+        found["attention"] = once(
+            partial(attention, start=gated, seeds=seeds.get("attention", 1), seed=seed, begin=begin)
+        )
         if "stacker" in shapes:
             networks, shape = found["attention"], shapes["stacker"]
-            found["ensemble"] = partial(ensemble, start=gated, shape=shape, networks=networks, seeds=seeds, seed=seed)
+            trees = seeds.get("ensemble", 1)
+            found["ensemble"] = partial(ensemble, start=gated, shape=shape, networks=networks, seeds=trees, seed=seed)
     return found if len(members) > 1 else {"voting": found["voting"]}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from components.fuse.methods import Method, methods
 from components.fuse.stacker import SHAPES, Shape
+from serving.attention import Attention
 from serving.blend import Blend
 
 MAX_ROWS = 800_000
@@ -31,8 +32,14 @@ class Options:
     everyone: int = 0
 
     def methods(
-        self, members: tuple[str, ...], pair: tuple[str, str] | None, seeds: int, moments: bool, brief: bool = False
+        self,
+        members: tuple[str, ...],
+        pair: tuple[str, str] | None,
+        moments: bool,
+        serving: str = "",
+        begin: Attention | None = None,
     ) -> dict[str, Method]:
-        """The methods that may be fitted over *members*; see `methods.methods`."""
-        known = methods(members, pair, seeds, self.seed, moments, self.shapes, brief)
+        """The methods that may be fitted over *members*, all `seeds` of the one that is *serving*; see `methods`."""
+        seeds = {serving: self.seeds, "attention": self.seeds if serving in ("attention", "ensemble") else 1}
+        known = methods(members, pair, seeds, self.seed, moments, self.shapes, begin)
         return {name: method for name, method in known.items() if not self.only or name in self.only}

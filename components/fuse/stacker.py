@@ -9,7 +9,7 @@ import numpy as np
 
 from components.fuse.lists import Lists
 from components.fuse.second_level import DEPTH, FEWEST_LISTS, SecondLevel, Start
-from serving.attention import Net
+from serving.attention import Attention
 from serving.blend import Blend
 from serving.trees import Tree, Trees, columns_of
 
@@ -67,14 +67,27 @@ def ensemble(
     trees = [tree for number in range(seeds) for tree in _learn(second, shape, 2 * seeds, seed + number)]
     update = {
         "trees": Trees(members=lists.members, depth=DEPTH, trees=tuple(trees)),
-        "attention": looked.attention.model_copy(update={"nets": tuple(map(halved, looked.attention.nets))}),
+        "attention": _times(looked.attention, 0.5),
     }
     return looked.model_copy(update=update)
 
 
-def halved(net: Net) -> Net:
-    """A network that says half as much."""
-    return net.model_copy(update={"out": tuple(weight / 2 for weight in net.out)})
+def at_full_strength(blend: Blend) -> Attention | None:
+    """The networks of *blend* as they were before trees took half of what they say."""
+    if blend.attention is None:
+        return None
+    return blend.attention if blend.trees is None else _times(blend.attention, 2.0)
+
+
+def _times(networks: Attention, factor: float) -> Attention:
+    nets = (net.model_copy(update={"out": tuple(weight * factor for weight in net.out)}) for net in networks.nets)
+    return Attention(
+        members=networks.members,
+        depth=networks.depth,
+        center=networks.center,
+        scale=networks.scale,
+        nets=tuple(nets),
+    )
 
 
 def _learn(second: SecondLevel, shape: Shape, seeds: int, seed: int) -> list[Tree]:

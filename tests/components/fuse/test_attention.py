@@ -8,18 +8,18 @@ import pytest
 import torch
 from taught_lists import worth
 
-from components.fuse.attention import BATCH, BRIEF, EPOCHS, MOST_STEPS, Network, _batches, _fit, attention
+from components.fuse.attention import BATCH, BRIEF, EPOCHS, MOST_STEPS, Network, _batches, _fit, attention, only
 from components.fuse.heads import softmax_head
 from components.fuse.lists import Contexts, FitSet, Lists
 from components.fuse.methods import methods, softmax_free
 from components.fuse.second_level import DEPTH, SecondLevel, Start, once
-from components.fuse.stacker import SHAPES, ensemble, stacker
+from components.fuse.stacker import SHAPES, at_full_strength, ensemble, stacker
 from serving.attention import Attention, Look, inputs
 from serving.blend import apply
 from serving.catalogue import Catalogue
 from serving.context import ContextReader
 from serving.states import UserStates
-from serving.trees import columns_of
+from serving.trees import UNKNOWN, columns_of
 
 NAMES = ("als", "text")
 LINEAR = partial(softmax_free, kind="softmax_free")
@@ -120,6 +120,54 @@ def test_steps_end_however_many_lists_there_are() -> None:
     assert sorted(np.concatenate(few[:2]).tolist()) == list(range(2 * BATCH))
 
 
-def test_what_serves_while_a_member_is_absent_learns_in_fewer_passes_over_the_static_blend(lists: Lists) -> None:
-    known = methods(NAMES, None, 1, 0, True, brief=True)
-    assert known["attention"](lists) == attention(lists, Start(softmax_head, 0), 1, 0, BRIEF)
+def test_networks_without_a_member_say_the_same_where_it_scored_nothing(lists: Lists) -> None:
+    found = attention(lists, Start(softmax_head, 0), 2, 0).attention
+    assert found is not None
+    left = only(found, ("text",))
+    read = columns_of(("text",))
+    assert left.center == tuple(found.center[columns_of(NAMES).index(name)] for name in read)
+    columns = np.random.default_rng(0).normal(size=(4, 6, len(columns_of(NAMES)))).astype(np.float32)
+    columns[..., [name.endswith(":als") for name in columns_of(NAMES)]] = UNKNOWN
+    kept = columns[..., [columns_of(NAMES).index(name) for name in read]]
+    said, alone = found.added(columns, None), quiet(left, found).added(kept, None)
+    np.testing.assert_allclose(said, alone, atol=1e-5)
+
+
+def quiet(left: Attention, whole: Attention) -> Attention:
+    """*left* with what *whole* reads where `als` did not score added to the bias of every unit."""
+    place = len(columns_of(NAMES)) + NAMES.index("als")
+    nets = []
+    for smaller, full in zip(left.nets, whole.nets, strict=True):
+        units = zip(smaller.hidden, full.hidden, strict=True)
+        hidden = tuple((*row[:-1], row[-1] + wide[place]) for row, wide in units)
+        nets.append(smaller.model_copy(update={"hidden": hidden}))
+    return left.model_copy(update={"nets": tuple(nets)})
+
+
+def test_networks_begin_where_others_ended_and_need_fewer_passes(lists: Lists) -> None:
+    start = Start(softmax_head, 0)
+    whole = attention(lists, start, 1, 0)
+    less = lists.drop("als")
+    again = attention(less, Start(softmax_head, 0), 1, 0, whole.attention)
+    second = Start(softmax_head, 0).of(less)[1]
+    assert whole.attention is not None
+    begun = only(whole.attention, ("text",))
+    read = inputs(second.columns, 1, begun.center, begun.scale)
+    assert again.attention is not None
+    assert again.attention.nets == (_fit(read, second, 0, BRIEF, begun.nets[0]),)
+    assert _fit(read, second, 0, 0, begun.nets[0]) == begun.nets[0]
+    fresh = shop(seed=1, turn=7).of(("text",))
+    assert worth(again, fresh) > 1.1 * worth(softmax_head(less), fresh)
+
+
+def test_without_networks_to_begin_from_the_static_blend_is_corrected_only_for_an_absent_member(lists: Lists) -> None:
+    whole = attention(lists, Start(softmax_head, 0), 1, 0).attention
+    known = methods(NAMES, None, {}, 0, True, begin=whole)
+    assert known["attention"](lists) == attention(lists, Start(softmax_head, 0), 1, 0, whole)
+    assert at_full_strength(known["attention"](lists)) == known["attention"](lists).attention
+    mixed = known["ensemble"](lists)
+    full, alone = at_full_strength(mixed), known["attention"](lists).attention
+    assert full is not None
+    assert alone is not None
+    np.testing.assert_allclose(full.nets[0].out, alone.nets[0].out)
+    assert at_full_strength(softmax_head(lists)) is None
