@@ -1,10 +1,13 @@
-"""`cuvee compile`: write every pipeline as YAML, and a diagram made from it."""
+"""`cuvee compile`: write every pipeline as YAML, as objects for GitOps, and a diagram made from it."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import yaml
 from kfp import compiler
+
+from pipelines.cluster import Cluster, placed
 
 COMPILED = Path(__file__).parent / "compiled"
 
@@ -17,14 +20,42 @@ def pipelines() -> dict[str, Any]:
     return {"train_and_deploy": train_and_deploy, "tune": tune}
 
 
-def compile_all(out: Path) -> list[Path]:
-    """Compile into *out*; returns the files written, the main pipeline's first."""
+def compile_all(out: Path, cluster: Cluster | None = None) -> list[Path]:
+    """Compile into *out*, placed as *cluster* says; returns the files written, the main pipeline's first."""
     out.mkdir(parents=True, exist_ok=True)
     targets = []
     for name, pipeline in pipelines().items():
         targets.append(out / f"{name}.yaml")
-        compiler.Compiler().compile(pipeline, str(targets[-1]))
+        compiler.Compiler().compile(placed(pipeline, cluster or Cluster()), str(targets[-1]))
     return targets
+
+
+def gitops(compiled: Path, namespace: str) -> list[dict[str, Any]]:
+    """A compiled pipeline as the objects `Pipeline` and `PipelineVersion`; the version is named after its content."""
+    text = compiled.read_text(encoding="utf-8")
+    spec, *platform = yaml.safe_load_all(text)
+    name = spec["pipelineInfo"]["name"]
+    version = f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    told = spec["pipelineInfo"]["description"]
+    head = {"apiVersion": "pipelines.kubeflow.org/v2beta1"}
+    return [
+        {**head, "kind": "Pipeline", "metadata": {"name": name, "namespace": namespace}, "spec": {"description": told}},
+        {
+            **head,
+            "kind": "PipelineVersion",
+            "metadata": {"name": version, "namespace": namespace},
+            "spec": {"pipelineName": name, "versionName": version, "description": told, "pipelineSpec": spec}
+            | ({"platformSpec": platform[0]} if platform else {}),
+        },
+    ]
+
+
+def write_gitops(compiled: list[Path], namespace: str) -> list[Path]:
+    """Write the objects of each compiled pipeline beside it, as NAME.objects.yaml."""
+    written = [path.with_suffix(".objects.yaml") for path in compiled]
+    for path, target in zip(compiled, written, strict=True):
+        target.write_text(yaml.safe_dump_all(gitops(path, namespace), sort_keys=False), encoding="utf-8")
+    return written
 
 
 def diagram(compiled: Path) -> str:

@@ -11,6 +11,9 @@ from pydantic import Field
 from components.common.config import Config, Effort, Protocol
 from components.common.errors import ConfigError
 from components.common.files import read_json, write_text
+from components.common.prepared import Prepared
+from components.tune.inner import Inner
+from components.tune.members import FAMILIES, Search
 from components.tune.run import PARTS, SETTINGS_FILE, TRIALS_FILE, Task, tune_members
 from pipelines.run import absolute, follow
 
@@ -58,6 +61,45 @@ class FamilyOptions(Config):
         return _command("cuvee tune-family", self)
 
 
+class TrialOptions(Config):
+    """One member's search over a finished run, of which one trial is asked for."""
+
+    run: Path
+    family: str
+    member: str
+    seed: int = Field(0, ge=0, lt=2**31)
+
+
+def trial_command(options: TrialOptions) -> list[str]:
+    """What a pod runs for one trial."""
+    told = [part for name, value in options for part in (f"--{name}", str(value))]
+    return ["python", "-m", "pipelines.cli", "trial", *told]
+
+
+def search_of(options: TrialOptions) -> Search:
+    """The search of one member over what a finished run has prepared.
+
+    Raises:
+        ConfigError: there is no such run, family or member.
+    """
+    if options.family not in FAMILIES:
+        raise ConfigError(f"--family: found {options.family!r}, expected one of {', '.join(FAMILIES)}.")
+    prepared, embeddings = _steps(options.run)
+    inner = Inner.of(Prepared.load(prepared), "fast", options.seed)
+    found = {one.member: one for one in FAMILIES[options.family](inner, embeddings, options.seed)}
+    if options.member not in found:
+        raise ConfigError(f"--member: found {options.member!r}, expected one of {', '.join(found)}.")
+    return found[options.member]
+
+
+def _steps(run: Path) -> tuple[Path, Path]:
+    """The folders of the prepared shop and of its vectors."""
+    prepared = next((run / "pipeline").glob("*/prepare/prepared"), None)
+    if prepared is None:
+        raise ConfigError(f"{run} holds no prepared shop, expected the folder of a finished `cuvee run`.")
+    return prepared, prepared.parents[1] / "encode" / "embeddings"
+
+
 def _command(verb: str, options: Config) -> str:
     """*verb* with its options; what stands at its default is left out."""
     usual = {name: field.get_default() for name, field in type(options).model_fields.items()}
@@ -94,13 +136,11 @@ def tune_family(options: FamilyOptions) -> dict[str, str]:
     Raises:
         ConfigError: there is no such run or family.
     """
-    steps = next((options.run / "pipeline").glob("*/prepare/prepared"), None)
-    if steps is None:
-        raise ConfigError(f"{options.run} holds no prepared shop, expected the folder of a finished `cuvee run`.")
+    prepared, embeddings = _steps(options.run)
     out, report = options.out, options.out / "report"
     journal = str((out / "journal").resolve())
     task = Task.of(options.effort, options.trials, options.seconds * PARTS, options.seed, journal)
-    found = tune_members(options.family, steps, steps.parents[1] / "encode" / "embeddings", report, task)
+    found = tune_members(options.family, prepared, embeddings, report, task)
     body = yaml.safe_dump(json.loads(found), sort_keys=False)
     write_text(out / SETTINGS_FILE, f"# {options.command()}\n{body}")
     return {member: one["told"] for member, one in read_json(report / TRIALS_FILE).items()}

@@ -1,36 +1,79 @@
-"""`cuvee submit`: start the compiled pipeline on a Kubeflow Pipelines server."""
+"""`cuvee submit`: start the compiled pipeline on a Kubeflow Pipelines server, once or by the clock."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
+from components.common.config import Config
 from components.common.errors import ConfigError, CuveeError
 
 TOKEN = "KFP_TOKEN"
+CRON_FIELDS = 6
 
 
-def submit(host: str, namespace: str, experiment: str, compiled: Path, arguments: dict[str, Any]) -> str:
-    """Create one run and return its id; the token comes from the environment variable KFP_TOKEN.
+class Wish(Config):
+    """What is to be run."""
+
+    compiled: Path = Field(description="a compiled pipeline")
+    experiment: str = Field(description="the experiment's name")
+    cron: str = Field(default="", description="seconds minutes hours day month weekday; empty: once, now")
+    service_account: str = Field(default="cuvee-pipeline", description="the account of the steps")
+    arguments: dict[str, Any] = Field(default={}, description="the pipeline's parameters")
+
+
+def submit(host: str, namespace: str, wish: Wish) -> str:
+    """Create one run, or a recurring one, and return its id; the token comes from the environment variable KFP_TOKEN.
 
     Raises:
-        ConfigError: the compiled pipeline is missing.
+        ConfigError: the compiled pipeline is missing, or the cron expression has not six fields.
         CuveeError: the server cannot be reached or refuses the run.
     """
-    if not compiled.exists():
-        raise ConfigError(f"{compiled} does not exist. Write it with `cuvee compile`.")
+    if not wish.compiled.exists():
+        raise ConfigError(f"{wish.compiled} does not exist. Write it with `cuvee compile`.")
+    if wish.cron and len(wish.cron.split()) != CRON_FIELDS:
+        raise ConfigError(
+            f"--cron: found {wish.cron!r}, expected six fields, as in '0 0 3 * * *': at three each night."
+        )
     from kfp import client
     from kfp_server_api import ApiException
     from urllib3.exceptions import HTTPError
 
     try:
         connection = client.Client(host=host, namespace=namespace, existing_token=os.environ.get(TOKEN))
-        run = connection.create_run_from_pipeline_package(
-            str(compiled), arguments=arguments, experiment_name=experiment, namespace=namespace
-        )
+        return _recurring(connection, namespace, wish) if wish.cron else _once(connection, namespace, wish)
     except ApiException as error:
         raise CuveeError(
             f"{host} refused the run ({error.status} {error.reason}). Check {TOKEN} and --namespace."
         ) from error
     except HTTPError as error:
         raise CuveeError(f"{host} cannot be reached: {error}. Expected the Kubeflow Pipelines endpoint.") from error
+
+
+def _once(connection: Any, namespace: str, wish: Wish) -> str:
+    run = connection.create_run_from_pipeline_package(
+        str(wish.compiled),
+        arguments=wish.arguments,
+        experiment_name=wish.experiment,
+        namespace=namespace,
+        service_account=wish.service_account,
+    )
     return str(run.run_id)
+
+
+def _recurring(connection: Any, namespace: str, wish: Wish) -> str:
+    """One after the other, none made up for that was missed."""
+    experiment = connection.create_experiment(wish.experiment, namespace=namespace)
+    run = connection.create_recurring_run(
+        experiment_id=experiment.experiment_id,
+        job_name=re.sub(r"[^a-z0-9-]", "-", wish.compiled.stem.lower()),
+        cron_expression=wish.cron,
+        max_concurrency=1,
+        no_catchup=True,
+        params=wish.arguments,
+        pipeline_package_path=str(wish.compiled),
+        service_account=wish.service_account,
+    )
+    return str(run.recurring_run_id)

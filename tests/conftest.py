@@ -3,8 +3,12 @@
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from infra.checks.schemas import Schemas
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -36,6 +40,14 @@ def crds() -> Path:
     if not folder:
         pytest.skip("CUVEE_CRDS is not set: it names the folder that holds kserve_inferenceservices.yaml and others")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def schemas(crds: Path) -> "Schemas":
+    """The real schemas of Kubernetes and of the CRDs; what they do not name is an error."""
+    from infra.checks.schemas import Schemas
+
+    return Schemas(crds)
 
 
 @pytest.fixture(scope="session")

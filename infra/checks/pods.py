@@ -12,6 +12,7 @@ OF_KSERVE = {
     "name",
 }  # fmt: skip
 OF_MODEL = {"modelFormat", "protocolVersion", "runtime", "runtimeVersion", "storage", "storageUri"}
+RUNTIMES = ("ServingRuntime", "TrainingRuntime")
 CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 
 
@@ -34,11 +35,12 @@ def unseen(objects: list[Object]) -> list[str]:
     said = [
         f"{label(one)}: holds containers, and nobody has said how it becomes a pod (infra/checks/pods.py)"
         for one in objects
-        if one["kind"] not in {*PLACES, "ServingRuntime", "TrainingRuntime"} and _holds_containers(one)
+        if one["kind"] not in {*PLACES, *RUNTIMES} and _holds_containers(one)
     ]
     used = {_runtime_name(predictor) for one in of_kind(objects, "InferenceService") for _, predictor in _parts(one)}
-    runtimes = [one for one in of_kind(objects, "ServingRuntime") if one["metadata"]["name"] not in used]
-    return said + [f"{label(one)}: no InferenceService uses it, so its pods are not checked" for one in runtimes]
+    used |= {one["spec"].get("runtimeRef", {}).get("name") for one in of_kind(objects, "TrainJob")}
+    runtimes = [one for one in of_kind(objects, *RUNTIMES) if one["metadata"]["name"] not in used]
+    return said + [f"{label(one)}: nothing here uses it, so its pods are not checked" for one in runtimes]
 
 
 def _pod(one: Object, name: str, spec: Part, metadata: Part) -> Object:
@@ -91,7 +93,7 @@ def _ray(one: Object, _objects: list[Object]) -> Iterator[Template]:
 
 def _train_job(one: Object, objects: list[Object]) -> Iterator[Template]:
     """The runtime's templates, with the job's own trainer over the container `node`."""
-    wanted = one["spec"]["runtimeRef"]["name"]
+    wanted = one["spec"].get("runtimeRef", {}).get("name")
     asked = one["spec"].get("trainer", {})
     resources = {"resources": asked["resourcesPerNode"]} if "resourcesPerNode" in asked else {}
     over = {name: asked[name] for name in ("image", "command", "args", "env") if name in asked} | resources

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ PASSED_OVER = {
     "CKV_K8S_43": "digests are the overlay's to give (`images:`); tags here are fixed",
     "CKV2_K8S_6": "policies are evaluated connection by connection (infra/checks/network.py)",
 }
+OF_SERVERS = {"CKV_K8S_8", "CKV_K8S_9"}
+"""Probes: a pod that runs once answers no questions."""
 PLANTED = "planted"
 CAUGHT = {"CKV_K8S_16", "CKV_K8S_19", "CKV_K8S_20", "CKV_K8S_22", "CKV_K8S_31", "CKV_K8S_37", "CKV_K8S_40"}
 
@@ -35,10 +38,15 @@ def problems(pods: list[Object]) -> list[str]:
             (Path(folder) / f"{number}.yaml").write_text(yaml.safe_dump(pod), encoding="utf-8")
         command = [checkov, "-d", folder, "--framework", "kubernetes", "--skip-download", "--compact", "-o", "json"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=900)
-    return _read(done.stdout, len(pods) + 1)
+    once = {f"Pod.{_place(pod)}" for pod in pods if pod["spec"].get("restartPolicy") == "Never"}
+    return _read(done.stdout, len(pods) + 1, once)
 
 
-def _read(report: str, count: int) -> list[str]:
+def _place(pod: Object) -> str:
+    return f"{pod['metadata']['namespace']}.{pod['metadata']['name']}"
+
+
+def _read(report: str, count: int, once: Collection[str] = ()) -> list[str]:
     try:
         told: dict[str, Any] = json.loads(report)
         seen, failed = told["summary"]["resource_count"], told["results"]["failed_checks"]
@@ -53,7 +61,9 @@ def _read(report: str, count: int) -> list[str]:
     return [
         f"{one['resource']}: {one['check_id']} {one['check_name']}"
         for one in failed
-        if one["check_id"] not in PASSED_OVER and not one["resource"].endswith(f".{PLANTED}")
+        if one["check_id"] not in PASSED_OVER
+        and not one["resource"].endswith(f".{PLANTED}")
+        and not (one["check_id"] in OF_SERVERS and one["resource"] in once)
     ]
 
 

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,6 @@ from components.common.errors import CuveeError
 from infra.checks import metrics
 from infra.checks.__main__ import rendered
 from infra.checks.render import Object
-from infra.checks.schemas import Schemas
 
 
 @pytest.fixture(scope="session")
@@ -28,12 +26,6 @@ def overlays() -> dict[str, list[Object]]:
 def fresh(overlays: dict[str, list[Object]]) -> Callable[[str], list[Object]]:
     """A copy of an overlay's objects, to be changed."""
     return lambda name: copy.deepcopy(overlays[name])
-
-
-@pytest.fixture(scope="session")
-def schemas(crds: Path) -> Schemas:
-    """The real schemas."""
-    return Schemas(crds)
 
 
 @pytest.fixture(scope="session")

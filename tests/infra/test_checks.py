@@ -148,6 +148,9 @@ def test_a_scanner_that_does_not_see_the_planted_pod_is_not_believed() -> None:
     assert scan._read(report(2, *planted), 2) == []
     assert scan._read(report(2, *planted, ("a", "CKV_K8S_11")), 2) == []
     assert scan._read(report(2, *planted, ("a", "CKV_K8S_16")), 2) == ["Pod.cuvee.a: CKV_K8S_16 x"]
+    bare = report(2, *planted, ("a", "CKV_K8S_8"))
+    assert scan._read(bare, 2) == ["Pod.cuvee.a: CKV_K8S_8 x"]
+    assert scan._read(bare, 2, {"Pod.cuvee.a"}) == []
     for told in (report(2), report(1, *planted), report(2, *planted[1:]), "", "[]", '{"passed": 0}'):
         with pytest.raises(CuveeError, match="checkov"):
             scan._read(told, 2)

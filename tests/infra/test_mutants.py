@@ -282,6 +282,38 @@ def test_a_name_without_an_object_and_a_right_too_many_are_caught(
     assert any(said in problem for problem in found), found
 
 
+NODE = ("spec", "template", "spec", "replicatedJobs", 0, "template", "spec", "template", "spec")
+BEYOND = [
+    ("TrainJob", ("spec", "trainer", "numNodes"), "two"),
+    ("TrainJob", ("spec", "trainer", "numNode"), 2),
+    ("TrainJob", ("spec", "runtimeRef"), GONE),
+    ("TrainJob", ("spec", "runtimeRef", "name"), "torch"),
+    ("TrainingRuntime", (*NODE, "container"), []),
+    ("TrainingRuntime", (*NODE, "containers", 0, "securityContext", "privileged"), True),
+    ("TrainingRuntime", (*NODE, "hostNetwork"), True),
+    ("TrainingRuntime", (*NODE, "volumes", 1, "persistentVolumeClaim", "claimName"), "other"),
+    ("FeatureStore", ("spec", "services", "onlineStore", "persistence", "store", "type"), "rediss"),
+    ("FeatureStore", ("spec", "services", "onlineStore", "persistence", "store", "secretRef", "name"), "other"),
+    ("FeatureStore", ("spec", "feastProject"), GONE),
+    ("FeatureStore", ("spec", "services", "onlinestore"), {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "value"), BEYOND)
+def test_what_goes_past_one_machine_is_held_to_the_same(
+    schemas: Schemas, fresh: Callable[[str], list[Object]], kind: str, path: Path, value: Any
+) -> None:
+    def found(objects: list[Object]) -> list[str]:
+        said = [problem for one in objects if one["kind"] == kind for problem in schemas.problems(one)]
+        said += [problem for pod in pods.pods(objects) for problem in restricted.problems(pod)]
+        return [*said, *pods.unseen(objects), *references.problems(objects)]
+
+    objects = fresh("scale")
+    assert found(objects) == []
+    put(next(one for one in objects if one["kind"] == kind), path, value)
+    assert found(objects)
+
+
 def test_containers_where_nobody_looks_are_caught(fresh: Callable[[str], list[Object]]) -> None:
     objects = fresh("overlays/prod")
     assert pods.unseen(objects) == []

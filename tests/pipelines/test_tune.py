@@ -9,10 +9,12 @@ import pytest
 from member_contract import planted_shop
 from shops import write_small_shop
 
+from components.common.errors import ConfigError
 from components.common.settings import Settings
 from components.fuse.config import EFFORTS
 from components.train_cf import tuning
-from pipelines.run_tune import FamilyOptions, TuneOptions, tune_family
+from components.tune.katib import judged
+from pipelines.run_tune import FamilyOptions, TrialOptions, TuneOptions, search_of, tune_family
 from serving.members import kinds
 
 CONFIGS = Path(__file__).parents[2] / "pipelines" / "configs"
@@ -49,6 +51,16 @@ def test_a_family_is_searched_over_what_a_run_has_prepared(tmp_path: Path, monke
     )
     assert (tmp_path / "out" / "report" / "report.html").exists()
     Settings.of_members(str(tmp_path / "out" / "settings.yaml"), kinds())
+
+    trials = json.loads((tmp_path / "out" / "report" / "trials.json").read_text())["popularity"]["trials"]
+    search = search_of(TrialOptions(run=tmp_path / "run", family="cf", member="popularity"))
+    for trial in trials:  # a pod of Katib's is told the same numbers as words, and finds the same
+        words = {name: json.dumps(value) for name, value in trial["values"].items()}
+        assert judged(search, words) == pytest.approx(trial["score"], rel=1e-6)
+    with pytest.raises(ConfigError, match="expected one of"):
+        search_of(TrialOptions(run=tmp_path / "run", family="cf", member="nobody"))
+    with pytest.raises(ConfigError, match="expected one of cf"):
+        search_of(TrialOptions(run=tmp_path / "run", family="other", member="popularity"))
 
 
 @pytest.mark.long
