@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from components.common.errors import ConfigError
-from components.common.space import Choice, Range
+from components.common.space import Choice, Range, Space
 from components.tune.katib import CONTAINER, METRIC, KatibSettings, experiment, judged, read
 from components.tune.members import Search
 from infra.checks import pods, restricted
 from infra.checks.schemas import Schemas
 
-SPACE = {
+SPACE: Space = {
     "reg": Range(low=1e-3, high=1.0, log=True),
     "embedding_size": Range(low=8, high=64, whole=True),
     "history.half_life": Choice(options=(None, 30.0, 60.0)),
