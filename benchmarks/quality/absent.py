@@ -2,10 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.quality.lists import REFIT, SERVED, WITHOUT, Lists, named
 from components.common.config import Effort
@@ -46,8 +48,15 @@ class Absences:
     families: list[Path]
     task: str
     effort: Effort
-    taken: Taken
     workers: int
+
+    @cached_property
+    def sets(self) -> list[FitSet]:
+        """What a refit learns from."""
+        nowhere = self.prepared / "no_encoder"  # users are not asked in words
+        inputs = Inputs(self.prepared, nowhere, self.features, tuple(self.families))
+        engines = fit_engines(inputs, self.shop)
+        return fit_sets(inputs, self.shop, engines, self.task, EFFORTS[self.effort], self.shop.split.seed)
 
     @property
     def family_of(self) -> dict[str, str]:
@@ -55,24 +64,23 @@ class Absences:
         return {name: member.family for name, member in self.engine.members.items()}
 
 
-def take_away(asked: Absences, lists: Lists, states: UserStates) -> Lists:
-    """*lists* with `served/<member>`, `refit/<member>` and `without/<family>` for all that can be missed."""
+def take_members(asked: Absences, lists: Lists, states: UserStates) -> Lists:
+    """*lists* with `served/<member>` and `refit/<member>` for all that can be missed."""
     members = lists.names("member")
-    config = EFFORTS[asked.effort]
-    nowhere = asked.prepared / "no_encoder"  # users are not asked in words
-    inputs = Inputs(asked.prepared, nowhere, asked.features, tuple(asked.families))
-    engines = fit_engines(inputs, asked.shop)
-    sets = fit_sets(inputs, asked.shop, engines, asked.task, config, asked.shop.split.seed)
+    found: dict[str, npt.NDArray[np.int32]] = {}
+    for name in members if len(members) > 1 else ():
+        found |= {named(kind, name): items for kind, items in _without(asked, lists, states, {name}, SERVED).items()}
+    return lists.plus(found)
+
+
+def take_families(asked: Absences, lists: Lists, states: UserStates) -> Lists:
+    """*lists* with `without/<family>`, of a blend refitted without all its members, for every family there is."""
+    members = lists.names("member")
     found = {}
-    for name in members if len(members) > 1 and asked.taken == "all" else ():
-        served, refit = _judged_without(asked, lists, states, sets, {name})
-        found[named(SERVED, name)], found[named(REFIT, name)] = served, refit
     for family in FAMILIES:
         gone = {name for name in members if asked.family_of[name] == family}
-        if len(gone) == 1 and (known := found.get(named(REFIT, *gone))) is not None:
-            found[named(WITHOUT, family)] = known
-        elif gone and len(gone) < len(members):
-            found[named(WITHOUT, family)] = _judged_without(asked, lists, states, sets, gone)[1]
+        if gone and len(gone) < len(members):
+            found[named(WITHOUT, family)] = _without(asked, lists, states, gone, REFIT)[REFIT]
     return lists.plus(found)
 
 
@@ -110,17 +118,18 @@ def _recalled(scores: np.ndarray, valid: Bools) -> Bools:
     return found
 
 
-def _judged_without(
-    asked: Absences, lists: Lists, states: UserStates, sets: list[FitSet], gone: set[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """(n, 20) lists as served without *gone*, and of the blend refitted without them."""
+def _without(
+    asked: Absences, lists: Lists, states: UserStates, gone: set[str], chosen: str
+) -> dict[str, npt.NDArray[np.int32]]:
+    """(n, 20) lists without the members *gone*, of the blend as served and of the one refitted; at least *chosen*."""
     engine, task = asked.engine, asked.task
-    fusion = {SERVED: engine.fusion.blend(task)} if engine.fusion else {}
-    if sets:
-        fusion[REFIT] = refit(asked, [without(fit, gone) for fit in sets])
+    served = engine.fusion.blend(task) if engine.fusion else None
+    fusion = {SERVED: served} if served and (chosen == SERVED or not asked.sets) else {}
+    if asked.sets:
+        fusion[REFIT] = refit(asked, [without(fit, gone) for fit in asked.sets])
     left = {name: member for name, member in engine.members.items() if name not in gone}
-    fused = Fusion(tasks={task: TaskFusion(chosen=SERVED, methods=fusion)})
+    fused = Fusion(tasks={task: TaskFusion(chosen=chosen if chosen in fusion else SERVED, methods=fusion)})
     smaller = Engine(engine.catalogue, engine.shop, left, fused, engine.encoder, engine.rules)
     outcome = judge(smaller, states, lists.relevance, task, asked.workers)
-    served = outcome.methods[SERVED].items
-    return served, outcome.methods[REFIT].items if REFIT in fusion else served
+    judged = {name: outcome.methods[name].items for name in fusion}
+    return {SERVED: judged.get(SERVED, outcome.fused.items), REFIT: judged.get(REFIT, outcome.fused.items)}

@@ -1,7 +1,8 @@
 """Judge one finished run, through the engine that would serve it: `python -m benchmarks.quality.measure RUN OUT`.
 
-Writes, per task, <task>.npz (every member, every method, the blend as served) and <task>.absent.npz (the same users,
-or a seeded sample of them, with members taken away), and window.json with the facts and what each member costs.
+Writes, per task, <task>.npz (every member, every method, the blend as served), <task>.families.npz (the same users,
+with families of members left out), <task>.absent.npz (a seeded sample of them, with single members taken away), and
+window.json with the facts and what each member costs.
 """
 
 import argparse
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.absent import Absences, Taken, take_away
+from benchmarks.quality.absent import Absences, Taken, take_families, take_members
 from benchmarks.quality.costs import costs
 from benchmarks.quality.lists import FUSED, MEMBER, METHOD, Lists, named
 from benchmarks.quality.steps import source_digest
@@ -27,7 +28,7 @@ from serving.queries import DISCOVERY, NEXT_BASKET
 from serving.states import UserStates
 
 WINDOW_FILE = "window.json"
-MATRIX_USERS = 8_000  # users by whom absences are judged
+MATRIX_USERS = 8_000  # users by whom the absence of single members is judged
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,12 @@ def measure(run: Finished, out: Path, effort: Effort, taken: Taken, workers: int
         lists, states, chosen = judged(shop, engine, run, task, workers)
         lists.save(out / f"{task}.npz")
         facts[task] = {"users": len(lists), "chosen": chosen, "fit": _fit(run, task)}
+        asked = Absences(shop, engine, run.prepared, run.features, run.families, task, effort, workers)
         if taken != "nothing":
+            take_families(asked, lists, states).save(out / f"{task}.families.npz")
+        if taken == "all":
             rows = _sample(len(lists), shop.split.seed)
-            asked = Absences(shop, engine, run.prepared, run.features, run.families, task, effort, taken, workers)
-            take_away(asked, lists.take(rows), states.take(rows)).save(out / f"{task}.absent.npz")
+            take_members(asked, lists.take(rows), states.take(rows)).save(out / f"{task}.absent.npz")
     window = {
         "release": engine.digest,
         "source": source_digest(),

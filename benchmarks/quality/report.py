@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.quality.lists import FUSED, MEMBER, PEER, SERVED, Lists, named, of_codes
+from benchmarks.quality.lists import FUSED, MEMBER, PEER, Lists, named, of_codes
 from benchmarks.quality.measure import WINDOW_FILE
 from benchmarks.quality.missing import ablation, against_best, matrix
 from benchmarks.quality.pooled import Pooled, best, gains, ladder, oracle, segments
@@ -27,8 +27,8 @@ def case_report(windows: Sequence[Path], seed: int) -> Numbers:
     """All figures of one case.
 
     Args:
-        windows: folders of judged windows, the newest first: window.json, <task>.npz, <task>.absent.npz and
-            peers/<task>/<peer>.json and .npz.
+        windows: folders of judged windows, the newest first: window.json, <task>.npz, <task>.families.npz,
+            <task>.absent.npz and peers/<task>/<peer>.json and .npz.
         seed: of the intervals.
     """
     facts = [read_json(window / WINDOW_FILE) for window in windows]
@@ -68,14 +68,16 @@ def task_report(windows: Sequence[Path], task: str, seed: int) -> Numbers:
 
 def _missing(windows: Sequence[Path], task: str, seed: int) -> Numbers | None:
     """The matrix from the windows where every member was taken away, the families' ablation from all."""
-    paths = [window / f"{task}.absent.npz" for window in windows]
-    if not all(path.exists() for path in paths):
+    families = [window / f"{task}.families.npz" for window in windows]
+    if not all(path.exists() for path in families):
         return None
-    every = [Lists.load(path) for path in paths]
-    members = Pooled(tuple(lists for lists in every if lists.names(SERVED)), seed)
-    sample = against_best(members) if members.windows else None
-    found = matrix(members) if members.windows else {}
-    return {"sample": sample, "members": found, "families": ablation(Pooled(tuple(every), seed))}
+    absent = [window / f"{task}.absent.npz" for window in windows]
+    members = Pooled(tuple(Lists.load(path) for path in absent if path.exists()), seed)
+    return {
+        "sample": against_best(members) if members.windows else None,
+        "members": matrix(members) if members.windows else {},
+        "families": ablation(Pooled(tuple(map(Lists.load, families)), seed)),
+    }
 
 
 def _with_peers(window: Path, task: str) -> Lists:

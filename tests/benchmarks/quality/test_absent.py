@@ -59,7 +59,9 @@ def test_a_finished_run_is_judged_with_and_without_each_member(finished: Finishe
     assert (absent.named["fused"] == lists.named["fused"]).all()
     alone = lists.named["member/popularity"]
     assert (absent.named["served/item_knn"] == alone).all()  # all that is left
-    assert (absent.named["without/cf"] == absent.named["refit/item_knn"]).all()
+    families = Lists.load(tmp_path / "discovery.families.npz")
+    assert (families.named["without/cf"] == absent.named["refit/item_knn"]).all()
+    assert (families.named["fused"] == lists.named["fused"]).all()
     assert absent.values("served/popularity").mean() == pytest.approx(lists.values("member/item_knn").mean(), abs=0.02)
     assert window["costs"]["item_knn"]["parameters"] > 0
     assert window["costs"]["item_knn"]["ms_256"] > 0
@@ -102,5 +104,5 @@ def test_a_refit_keeps_the_method_and_the_breadth_that_serve(finished: Finished)
     folders = finished.prepared, finished.features, finished.families
     fit = lists_of(np.array([[[1.0, 0.0], [0.5, 2.0], [0.0, 1.0]]]))
     fit.labels[0, 0] = 1
-    found = refit(Absences(shop, engine, *folders, DISCOVERY, "fast", "all", 1), [fit])
+    found = refit(Absences(shop, engine, *folders, DISCOVERY, "fast", 1), [fit])
     assert (found.kind, found.reach) == ("least_squares", 0.5)

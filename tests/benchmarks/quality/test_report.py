@@ -30,6 +30,7 @@ def window(folder: Path, lists: Lists, peer: np.ndarray | None = None) -> Path:
     """A judged window of planted lists, as `measure` would have left it."""
     plain = {name: items for name, items in lists.named.items() if name.split("/")[0] in ("member", "method", "fused")}
     Lists(lists.users, lists.relevance, lists.sizes, lists.met, plain).save(folder / "discovery.npz")
+    lists.save(folder / "discovery.families.npz")
     lists.save(folder / "discovery.absent.npz")
     facts = {
         "release": "0" * 64, "protocol": "temporal", "effort": "full", "fit_windows": 2,
