@@ -5,6 +5,7 @@ times a weight, and an explanation is still exact. Smooth units (tanh) learn any
 users into segments, each with weights of its own.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -49,6 +50,18 @@ class Gate(Config):
     def size(self) -> int:
         """K, how many members it weighs."""
         return len(self.out[0]) // len(FEATURES)
+
+    def of(self, places: Sequence[int]) -> "Gate":
+        """The gate over the members at *places* alone."""
+        tables = (np.array(row).reshape(self.size, len(FEATURES))[list(places)].ravel() for row in self.out)
+        return Gate(
+            inputs=self.inputs,
+            center=self.center,
+            scale=self.scale,
+            hidden=self.hidden,
+            activation=self.activation,
+            out=tuple(tuple(table.tolist()) for table in tables),
+        )
 
     def extra(self, context: Floats) -> Floats:
         """What is added to the weights of the blend.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from components.fuse.choice import mean
+from components.fuse.choice import mean, promised
 from components.fuse.judging import Doubles, K, depth_of, ndcg_in_order
 from components.fuse.lists import FitSet
 from serving.arrays import PAD, Ints, Longs, top_k
@@ -132,12 +132,13 @@ def widest(found: Mapping[Option, Trade], member: str, n_items: int) -> Option:
     """
     alone = found[Option(member, REACHES[0], SEATS[0])].covers
     broad = alone >= BROAD * n_items > 0
-    best = max(found, key=lambda option: found[option].worth)
-    enough, spared = WIDE[broad] * alone, (1 - SPARE[broad]) * found[best].worth
-    near = [option for option, trade in found.items() if trade.worth >= spared]
+    worth = {option: promised(option.method) * trade.worth for option, trade in found.items()}
+    best = max(worth, key=lambda option: worth[option])
+    enough, spared = WIDE[broad] * alone, (1 - SPARE[broad]) * worth[best]
+    near = [option for option in found if worth[option] >= spared]
     wide = [option for option in near if found[option].covers >= enough]
     if wide:
-        return max(wide, key=lambda option: found[option].worth)
+        return max(wide, key=lambda option: worth[option])
     return max(near, key=lambda option: found[option].covers) if broad else best
 
 

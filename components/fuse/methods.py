@@ -17,7 +17,6 @@ from components.fuse.network import network
 from components.fuse.second_level import Start, once
 from components.fuse.softmax import Listwise, fit_free, fit_simplex
 from components.fuse.stacker import SHAPES, Shape, ensemble, stacker
-from serving.attention import Attention
 from serving.blend import Blend
 from serving.calibration import RRF, TOP, VALUE
 
@@ -79,7 +78,7 @@ def methods(
     seed: int,
     moments: bool,
     shapes: Mapping[str, Shape] = SHAPES,
-    begin: Attention | None = None,
+    begin: Blend | None = None,
 ) -> dict[str, Method]:
     """The methods that need no prior knowledge, simplest first.
 
@@ -90,8 +89,8 @@ def methods(
         seed: every random choice follows from it.
         moments: do the lists know the context; without it no method that reads it.
         shapes: of the stackers' trees, by method.
-        begin: networks that attention begins from; it then corrects the static blend, which is fitted sooner than the
-            gated one.
+        begin: a blend over the same members. The second level then corrects its gated weights as they are, networks
+            beginning where its own ended.
     """
     found: dict[str, Method] = {
         "voting": lambda lists: voting.reciprocal_rank(lists.members),
@@ -109,21 +108,26 @@ def methods(
     found |= {kind: partial(softmax_free, kind=kind) for kind in FREE}
     found |= {"softmax_head": softmax_head, "greedy": greedy}
     if moments:
-        found |= {"network": once(partial(network, seed=seed)), "meta": partial(meta, seed=seed)}
-        static = Start(found[BASE], seed)
-        gated = static if begin is not None else Start(found["network"], seed)
+        gate = once(partial(network, seed=seed)) if begin is None else _as_it_is(begin)
+        found |= {"network": gate, "meta": partial(meta, seed=seed)}
+        gated = Start(gate, seed)
+        static = Start(found[BASE], seed) if begin is None else gated
         found |= {
             kind: partial(stacker, start=static, kind=kind, shape=shape, seeds=seeds.get(kind, 1), seed=seed)
             for kind, shape in shapes.items()
         }
-        found["attention"] = once(
-            partial(attention, start=gated, seeds=seeds.get("attention", 1), seed=seed, begin=begin)
-        )
+        nets, ended = seeds.get("attention", 1), None if begin is None else begin.attention
+        found["attention"] = once(partial(attention, start=gated, seeds=nets, seed=seed, begin=ended))
         if "stacker" in shapes:
-            networks, shape = found["attention"], shapes["stacker"]
-            trees = seeds.get("ensemble", 1)
-            found["ensemble"] = partial(ensemble, start=gated, shape=shape, networks=networks, seeds=trees, seed=seed)
+            shape, trees, looks = shapes["stacker"], seeds.get("ensemble", 1), found["attention"]
+            found["ensemble"] = partial(ensemble, start=gated, shape=shape, networks=looks, seeds=trees, seed=seed)
     return found if len(members) > 1 else {"voting": found["voting"]}
+
+
+def _as_it_is(blend: Blend) -> Method:
+    """A method that gives the gated weights of *blend*, whatever the lists."""
+    gated = blend.model_copy(update={"kind": "network", "trees": None, "attention": None})
+    return lambda _: gated
 
 
 def _listwise(lists: Lists, used: int) -> Listwise:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from components.fuse.methods import Method, methods
 from components.fuse.stacker import SHAPES, Shape
-from serving.attention import Attention
 from serving.blend import Blend
 
 MAX_ROWS = 800_000
@@ -37,7 +36,7 @@ class Options:
         pair: tuple[str, str] | None,
         moments: bool,
         serving: str = "",
-        begin: Attention | None = None,
+        begin: Blend | None = None,
     ) -> dict[str, Method]:
         """The methods that may be fitted over *members*, all `seeds` of the one that is *serving*; see `methods`."""
         seeds = {serving: self.seeds, "attention": self.seeds if serving in ("attention", "ensemble") else 1}

@@ -66,14 +66,14 @@ def fit_simplex(lists: Listwise, steps: int = 60) -> tuple[Doubles, float]:
     return _softmax(found[:size]), float(np.exp(found[size]))
 
 
-def fit_free(lists: Listwise, l2: float = 1e-3, steps: int = 60) -> Doubles:
-    """(D,) weights of any sign, held back by l2 times their squared length."""
+def fit_free(lists: Listwise, l2: float = 1e-3, steps: int = 60, start: float = 1.0) -> Doubles:
+    """(D,) weights of any sign, held back by l2 times their squared length; the search starts at *start*."""
 
     def objective(weights: Doubles) -> tuple[float, Doubles]:
         loss, slope = lists.loss(weights)
         return loss + l2 * float(weights @ weights), slope + 2 * l2 * weights
 
-    return _minimise(objective, np.ones(lists.x.shape[1]), steps)
+    return _minimise(objective, np.full(lists.x.shape[1], start), steps)
 
 
 def _minimise(objective: Objective, start: Doubles, steps: int) -> Doubles:

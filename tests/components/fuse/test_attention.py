@@ -3,47 +3,22 @@
 from functools import partial
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from taught_lists import worth
+from turned_shop import NAMES, shop
 
 from components.fuse.attention import BATCH, BRIEF, EPOCHS, MOST_STEPS, Network, _batches, _fit, attention, only
 from components.fuse.heads import softmax_head
-from components.fuse.lists import Contexts, FitSet, Lists
+from components.fuse.lists import Lists
 from components.fuse.methods import methods, softmax_free
 from components.fuse.second_level import DEPTH, SecondLevel, Start, once
 from components.fuse.stacker import SHAPES, at_full_strength, ensemble, stacker
 from serving.attention import Attention, Look, inputs
 from serving.blend import apply
-from serving.catalogue import Catalogue
-from serving.context import ContextReader
-from serving.states import UserStates
 from serving.trees import UNKNOWN, columns_of
 
-NAMES = ("als", "text")
 LINEAR = partial(softmax_free, kind="softmax_free")
-ITEMS, KINDS = 80, 8
-
-
-def shop(n: int = 500, c: int = 30, seed: int = 0, turn: int = 0) -> FitSet:
-    """Users take what is of the kind of their last item; the members know nothing of it. *turn* turns the vectors."""
-    random = np.random.default_rng(seed)
-    kind = np.arange(ITEMS) % KINDS
-    around = np.linalg.qr(np.random.default_rng(turn).normal(size=(KINDS, KINDS)))[0]
-    vectors = ((np.eye(KINDS)[kind] + 0.1) @ around).astype(np.float32)
-    items = random.integers(0, ITEMS, n).astype(np.int32)
-    times = np.arange(n, dtype=np.int64)
-    states = UserStates(("",) * n, np.arange(n + 1), items, times, times, np.ones(n, np.float32), times + 1)
-    frame = {"category": [""] * ITEMS, "brand": [""] * ITEMS, "price_norm": np.zeros(ITEMS, np.float32)}
-    reader = ContextReader(Catalogue(pd.DataFrame(frame)), True, vectors)
-    candidates = np.stack([random.choice(ITEMS, c, replace=False) for _ in range(n)]).astype(np.int32)
-    scores = random.normal(size=(n, c, 2)).astype(np.float32)
-    taste = scores[:, :, 0] + 3.0 * (kind[candidates] == kind[items][:, None]) + random.normal(size=(n, c))
-    labels = np.zeros((n, c), np.float32)
-    np.put_along_axis(labels, np.argsort(-taste, axis=1)[:, :3], 1, axis=1)
-    contexts = Contexts(reader, states, candidates)
-    return FitSet(NAMES, scores, np.ones((n, c), bool), labels, np.full(n, 3), np.arange(n), contexts)
 
 
 @pytest.fixture(scope="module")
@@ -160,14 +135,17 @@ def test_networks_begin_where_others_ended_and_need_fewer_passes(lists: Lists) -
     assert worth(again, fresh) > 1.1 * worth(softmax_head(less), fresh)
 
 
-def test_without_networks_to_begin_from_the_static_blend_is_corrected_only_for_an_absent_member(lists: Lists) -> None:
-    whole = attention(lists, Start(softmax_head, 0), 1, 0).attention
+def test_a_second_level_begins_with_the_weights_and_the_networks_that_it_is_given(lists: Lists) -> None:
+    whole = attention(lists, Start(softmax_head, 0), 1, 0)
     known = methods(NAMES, None, {}, 0, True, begin=whole)
-    assert known["attention"](lists) == attention(lists, Start(softmax_head, 0), 1, 0, whole)
-    assert at_full_strength(known["attention"](lists)) == known["attention"](lists).attention
-    mixed = known["ensemble"](lists)
-    full, alone = at_full_strength(mixed), known["attention"](lists).attention
+    found = known["attention"](lists)
+    assert found.weights == whole.weights
+    assert found == attention(lists, Start(lambda _: whole, 0), 1, 0, whole.attention).model_copy(
+        update={"attention": found.attention}
+    )
+    assert at_full_strength(found) == found.attention
+    full = at_full_strength(known["ensemble"](lists))
     assert full is not None
-    assert alone is not None
-    np.testing.assert_allclose(full.nets[0].out, alone.nets[0].out)
+    assert found.attention is not None
+    np.testing.assert_allclose(full.nets[0].out, found.attention.nets[0].out)
     assert at_full_strength(softmax_head(lists)) is None
