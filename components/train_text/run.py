@@ -103,7 +103,7 @@ def _vectors(shop: Prepared, embeddings: Path, names: list[str], numbers: Number
     text: Floats = np.load(embeddings / TEXT_FILE, allow_pickle=False)
     media = {name: np.load(embeddings / f"{name}.npy", allow_pickle=False) for name in MEDIA if name in names}
     photos = joint_photos(shop, media["image"], text, seed, numbers.media["image"]) if "image" in media else None
-    joint = joint_blocks(photos.words, media["image"], numbers.joint) if photos and JOINT in names else None
+    joint = joint_blocks(photos.words, media["image"], seed, numbers.joint) if photos and JOINT in names else None
     return Vectors(text, media, photos, joint)
 
 

@@ -7,7 +7,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.media import Case, K, fashion, findable, flipkart, found_again, measure, precision, unlearned, without
+from benchmarks.media import (
+    Case,
+    K,
+    ceiling,
+    fashion,
+    findable,
+    flipkart,
+    found_again,
+    measure,
+    precision,
+    readings,
+    unlearned,
+    without,
+)
 from components.common import columns as c
 from components.common.errors import InputError
 
@@ -24,6 +37,19 @@ def test_precision_is_the_share_of_the_anchor_s_kind() -> None:
 def test_kinds_too_small_for_a_list_are_left_out() -> None:
     kinds = np.array([0] * (K + 1) + [1] * K + [-1])
     assert (findable(kinds) == [0] * (K + 1) + [-1] * (K + 1)).all()
+
+
+def test_lists_are_judged_by_several_readings() -> None:
+    kinds = np.array([0, 0, 0, 1, 1, 2, -1])
+    anchors = np.array([0, 1, 3, 5, 6])
+    assert ceiling(kinds, anchors) == pytest.approx((0.2 + 0.2 + 0.1 + 0) / 4)
+    shown = np.array([[1, 3], [0, 2], [4, 0], [0, 1], [0, 1]], dtype=np.int32)
+    plain, large, possible, half = readings("top", kinds, anchors)
+    assert precision(shown, anchors, possible.kinds, possible.of).precision == pytest.approx((1 / 2 + 1 + 1) / 3)
+    assert precision(shown, anchors, plain.kinds).precision == pytest.approx((0.5 + 1 + 0.5 + 0) / 4)
+    assert (large.kinds == -1).all()  # no kind has eleven items
+    assert len(half.asked) == 3
+    assert not set(half.asked) & set(np.random.default_rng(0).permutation(5)[:2])
 
 
 def test_words_of_types_leave_the_titles_in_any_number() -> None:

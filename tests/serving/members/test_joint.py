@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from components.common.errors import ReleaseError
-from components.train_text.joint import JointConfig, joint_blocks, write_joint_member
+from components.train_text.joint import JointConfig, joint_blocks, pictured, write_joint_member
 from components.train_text.sight import Words
 from serving.arrays import Floats
 from serving.catalogue import Catalogue
@@ -86,8 +86,8 @@ def right(blocks: tuple[Floats, Floats], kinds: np.ndarray) -> float:
 
 def test_neighbours_make_items_steadier_and_give_nobody_what_it_has_not() -> None:
     said, looks, kinds = clusters()
-    plain = joint_blocks(words_of(said), looks, JointConfig(neighbours=0))
-    smooth = joint_blocks(words_of(said), looks, JointConfig())
+    plain = joint_blocks(words_of(said), looks, 0, JointConfig(neighbours=0))
+    smooth = joint_blocks(words_of(said), looks, 0, JointConfig())
     assert right(smooth, kinds) > right(plain, kinds) + 0.03
     for before, after in zip(plain, smooth, strict=True):
         np.testing.assert_array_equal(np.isnan(before), np.isnan(after))
@@ -97,15 +97,44 @@ def test_neighbours_make_items_steadier_and_give_nobody_what_it_has_not() -> Non
 
 def test_a_large_catalogue_is_left_as_it_is() -> None:
     said, looks, _ = clusters()
-    plain = joint_blocks(words_of(said), looks, JointConfig(neighbours=0))
-    bounded = joint_blocks(words_of(said), looks, JointConfig(most_items=59))
+    plain = joint_blocks(words_of(said), looks, 0, JointConfig(neighbours=0))
+    bounded = joint_blocks(words_of(said), looks, 0, JointConfig(most_items=59))
     for one, other in zip(plain, bounded, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
+def test_words_that_show_in_photos_count_for_more_than_words_that_do_not() -> None:
+    """Half of each text is its kind, half something that no photo shows: what it suggests is the kind."""
+    rng = np.random.default_rng(0)
+    kinds, makers = rng.integers(0, 3, 300), rng.integers(0, 3, 300)
+    said = unit(np.hstack([np.eye(3)[kinds], np.eye(3)[makers]]).astype(np.float32))
+    looks = unit((rng.standard_normal((3, 16))[kinds] + 0.5 * rng.standard_normal((300, 16))).astype(np.float32))
+    looks[::5], said[1::7] = np.nan, np.nan
+    found = pictured(said, looks, 0, JointConfig())
+    assert found is not None
+    np.testing.assert_array_equal(np.isnan(found).any(axis=1), np.isnan(said).any(axis=1))  # a photo is not needed
+    likeness, told = np.nan_to_num(found) @ np.nan_to_num(found).T, ~np.isnan(found[:, 0])
+    pairs = told[:, None] & told & ~np.eye(300, dtype=bool)
+    same_kind, same_maker = kinds[:, None] == kinds, makers[:, None] == makers
+    assert likeness[pairs & same_kind].mean() > 0.8 > 0.4 > likeness[pairs & ~same_kind & same_maker].mean()
+    assert pictured(said[:99], looks[:99], 0, JointConfig()) is None  # too few to learn from
+
+
+def test_an_item_s_own_photo_does_not_say_what_its_text_suggests() -> None:
+    said, looks, _ = clusters(150)
+    texts = np.where(said.any(axis=1, keepdims=True), said, np.nan)
+    other = looks.copy()
+    other[3] = -other[3]
+    before, after = (pictured(texts, given, 0, JointConfig()) for given in (looks, other))
+    assert before is not None
+    assert after is not None
+    np.testing.assert_array_equal(before[3], after[3])
+    assert np.abs(np.nan_to_num(before - after)).max() > 0  # those of the other parts have seen it
+
+
 def test_what_was_written_is_read_with_the_same_scores(tmp_path: Path) -> None:
     said, looks, kinds = clusters()
-    blocks = joint_blocks(words_of(said), looks, JointConfig(text_share=0.3))
+    blocks = joint_blocks(words_of(said), looks, 0, JointConfig(text_share=0.3))
     write_joint_member(blocks, tmp_path / "joint", JointConfig(text_share=0.3))
     loaded = load_members(tmp_path, _catalogue(len(kinds)))["joint"]
     np.testing.assert_array_equal(asked(loaded, [3], [5]), asked(Joint(blocks, (0.3, 0.7)), [3], [5]))
