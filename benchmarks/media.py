@@ -179,7 +179,7 @@ class Reading:
 
 
 def readings(level: str, kinds: Longs, anchors: Longs) -> list[Reading]:
-    """All anchors, those of kinds of at least K + 1 items, out of what can be right, and the half that set no number."""
+    """All anchors, those of kinds of at least K + 1 items, out of what can be right, and the other half."""
     whole, everyone = np.full(len(kinds), K), np.arange(len(anchors))
     counts = np.bincount(kinds[kinds >= 0], minlength=1)
     possible = np.where(kinds >= 0, np.minimum(counts[np.maximum(kinds, 0)] - 1, K), 0)
@@ -194,7 +194,7 @@ def readings(level: str, kinds: Longs, anchors: Longs) -> list[Reading]:
 
 
 def unseen(n: int) -> Longs:
-    """Places of the other half of *n* anchors: kinds of the first were looked at when numbers of `joint` were set last."""
+    """Places of the other half of *n* anchors: those whose kinds were not looked at when numbers were set last."""
     return np.sort(np.random.default_rng(0).permutation(n)[n // 2 :]).astype(np.int64)
 
 
