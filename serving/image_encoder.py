@@ -84,7 +84,8 @@ class ImageEncoder:
 
 def look(network: InferenceSession, pixels: Pixels) -> Floats:
     """(r,) what a network gives for one (side, side, 3) picture."""
-    found: Floats = network.run(None, {network.get_inputs()[0].name: pixels[None]})[0][0]
+    first = [network.get_outputs()[0].name]  # maps, if it gives any, are for those who train
+    found: Floats = network.run(first, {network.get_inputs()[0].name: pixels[None]})[0][0]
     return found
 
 

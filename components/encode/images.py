@@ -3,15 +3,18 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+from onnxruntime import InferenceSession
 from scipy.linalg import eigh
 
 from components.common.config import Config
 from components.common.files import sha256, write_json
 from components.encode.files import Progress, Read, content_of, read_all
-from components.encode.onnx_export import Network
+from components.encode.onnx_export import MAPS, Network
 from serving.arrays import Floats, Longs
 from serving.image_encoder import (
     ENCODER_FILE,
@@ -21,11 +24,11 @@ from serving.image_encoder import (
     PROJECTION_FILE,
     ImageEncoder,
     ImageEncoderSpec,
-    look,
 )
 from serving.onnx import session
 from serving.pictures import Pixels, picture
 
+Halves = npt.NDArray[np.float16]
 MOST_BYTES = 32 << 20
 FEWEST = 2  # photos: of one, nothing says what is particular
 
@@ -36,12 +39,20 @@ class ImagesConfig(Config):
     embedding_size: int = 512
     power: float = 0.25  # directions are divided by their variance to this power: 0 leaves them, 0.5 makes all alike
     sample: int = 10_000  # photos from which the directions are learned
+    channels: int = 32  # kept of the maps, each of variance one
+
+
+@dataclass
+class Looked(Read):
+    """maps: (n, h, w, c) float16, where in each photo what is seen; NaN without one. None: the network gives none."""
+
+    maps: Halves | None = None
 
 
 def encode_images(
     paths: Sequence[str], network: Network, out: Path, seed: int, progress: Progress | None = None
-) -> Read | None:
-    """Write the encoder of this catalogue to *out* and encode all its photos.
+) -> Looked | None:
+    """Write the encoder of this catalogue to *out* and encode all its photos, looking at each once.
 
     Args:
         paths: n files, '' where an item has no photo.
@@ -57,24 +68,60 @@ def encode_images(
     out.mkdir(parents=True, exist_ok=True)
     (out / MODEL_FILE).write_bytes(network.content)
     opened = session(out / MODEL_FILE, threads())
+    eye = _Eye(opened, network.side)
     sample = _drawn(paths, config.sample, seed)
-    width = opened.get_outputs()[0].shape[1]
-    seen = read_all(_only(paths, sample), (width,), lambda path: look(opened, _picture(path, network.side)), progress)
+    seen = read_all(_only(paths, sample), (eye.size,), eye.look, progress)
     known = ~np.isnan(seen.vectors).any(axis=1)
     if known.sum() < FEWEST:
         return None
-    _write(network, *directions(seen.vectors[known], config), out)
+    _write(network, *directions(seen.vectors[known, : eye.width], config), out)
     encoder = ImageEncoder.load(out, threads())
+    eye.learn(seen.vectors[known, eye.width :], config)
     others = sorted(set(range(len(paths))) - set(sample.tolist()))
-    found = read_all(
-        _only(paths, others),
-        (encoder.spec.dims,),
-        lambda path: encoder.encode([_picture(path, network.side)])[0],
-        progress,
-    )
-    vectors = np.empty((len(paths), encoder.spec.dims), dtype=np.float32)
-    vectors[others], vectors[sample] = found.vectors, encoder.project(seen.vectors)
-    return Read(vectors, found.passed_over + seen.passed_over)
+    size = (encoder.spec.dims + eye.kept,)
+    found = read_all(_only(paths, others), size, lambda path: eye.reduced(eye.look(path)[None], encoder)[0], progress)
+    rows = np.empty((len(paths), *size), dtype=np.float32)
+    rows[others], rows[sample] = found.vectors, eye.reduced(seen.vectors, encoder)
+    maps = rows[:, encoder.spec.dims :].reshape(len(rows), *eye.shape[:2], -1).astype(np.float16) if eye.kept else None
+    vectors = np.ascontiguousarray(rows[:, : encoder.spec.dims])
+    return Looked(vectors, found.passed_over + seen.passed_over, maps)
+
+
+class _Eye:
+    """A network that looks at files: its vector and, after it in one row, its maps, if it gives any."""
+
+    def __init__(self, opened: InferenceSession, side: int) -> None:
+        self.opened, self.side = opened, side
+        vector, *others = opened.get_outputs()
+        maps = [output for output in others if output.name == MAPS]
+        self.names, self.width = [vector.name, *(output.name for output in maps)], int(vector.shape[1])
+        self.shape: tuple[int, ...] = tuple(maps[0].shape[1:]) if maps else (0, 0, 0)
+        self.size = self.width + int(np.prod(self.shape))
+        self.mean, self.channels = np.zeros(self.shape[2], np.float32), np.zeros((self.shape[2], 0), np.float32)
+
+    def look(self, path: str) -> Floats:
+        """(size,) of one file."""
+        parts = self.opened.run(self.names, {self.opened.get_inputs()[0].name: _picture(path, self.side)[None]})
+        return np.concatenate([part.ravel() for part in parts])
+
+    def learn(self, maps: Floats, config: ImagesConfig) -> None:
+        """Which channels tell places apart, of (n, h * w * c)."""
+        if maps.size:
+            whitened = config.model_copy(update={"embedding_size": config.channels, "power": 0.5})
+            self.mean, self.channels = directions(maps.reshape(-1, self.shape[2]), whitened)
+
+    @property
+    def kept(self) -> int:
+        """Numbers of the maps that are kept of a photo."""
+        return self.shape[0] * self.shape[1] * self.channels.shape[1]
+
+    def reduced(self, rows: Floats, encoder: ImageEncoder) -> Floats:
+        """(n, dims + kept) of the rows (n, size) of photos."""
+        vectors, maps = encoder.project(rows[:, : self.width]), rows[:, self.width :]
+        if not self.kept:
+            return vectors
+        places = (maps.reshape(len(rows), -1, self.shape[2]) - self.mean) @ self.channels
+        return np.concatenate([vectors, places.reshape(len(rows), -1)], axis=1)
 
 
 def _drawn(paths: Sequence[str], most: int, seed: int) -> Longs:

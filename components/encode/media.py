@@ -15,6 +15,7 @@ from components.encode.files import Read, warn
 from serving.arrays import Longs
 
 IMAGE_FILE, AUDIO_FILE, VIDEO_FILE, MEDIA_FILE = "image.npy", "audio.npy", "video.npy", "media.json"
+MAPS_FILE = "image_maps.npy"
 IMAGE_ENCODER_FOLDER = "image_encoder"
 MEDIA = (c.IMAGE, c.AUDIO, c.VIDEO)
 
@@ -23,6 +24,7 @@ def encode_media(items: pd.DataFrame, image_encoder: str, out: Path, seed: int) 
     """Write image.npy, video.npy and audio.npy of the kinds that the shop has, and media.json with what was read.
 
     Each is (n_items, d) float32, rows of length one, NaN where an item has no usable file: it is masked, never zero.
+    Where the network gives maps, image_maps.npy (n_items, h, w, c) float16 beside them, for the deep member.
 
     Args:
         items: the catalogue, with the paths of its media.
@@ -58,6 +60,8 @@ def _images(paths: Sequence[str], labels: Longs, image_encoder: str, out: Path, 
     found = encode_images(paths, looks, out / IMAGE_ENCODER_FOLDER, seed, partial(progress, "encode"))
     if found is None:
         return {}
+    if found.maps is not None:
+        np.save(out / MAPS_FILE, found.maps)
     spec = read_json(out / IMAGE_ENCODER_FOLDER / "encoder.json")
     return _kept(c.IMAGE, found, f"{spec['name']} {spec['version']}", out / IMAGE_FILE)
 

@@ -64,20 +64,22 @@ class MobileNet(nn.Module):
 class Eye(nn.Module):
     """Pixels as they are decoded to what a photo shows: means and maxima of the last maps, means of some before them.
 
-    The square root brings out maps that answer weakly; each part has length one.
+    The square root brings out maps that answer weakly; each part has length one. Beside them, where in the photo those
+    before the last answer.
     """
 
     def __init__(self, net: MobileNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(n, side, side, 3) of 0 to 255 -> (n, 2656)."""
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n, side, side, 3) of 0 to 255 -> (n, 2656) and maps (n, side / 32, side / 32, 96)."""
         maps = ((pixels.float() / 255 - torch.tensor(MEAN)) / torch.tensor(SPREAD)).permute(0, 3, 1, 2)
         shapes = self.net.features[:MIDDLE](maps)
         last = self.net.features[MIDDLE:](shapes)
         parts = (last.mean((2, 3)).sqrt(), last.amax((2, 3)).sqrt(), shapes.mean((2, 3)))
-        return torch.cat([functional.normalize(part, dim=1) for part in parts], dim=1)
+        where = functional.avg_pool2d(shapes, 2).permute(0, 2, 3, 1)
+        return torch.cat([functional.normalize(part, dim=1) for part in parts], dim=1), where
 
 
 def pretrained() -> Eye:

@@ -39,7 +39,7 @@ def network(name: str, paths: Sequence[str], labels: Longs, seed: int) -> Networ
         from components.encode.mobilenet import SIDE, pretrained
         from components.encode.onnx_export import export
 
-        return export(PACKAGED, pretrained(), SIDE)
+        return export(PACKAGED, pretrained(), SIDE, maps=True)
     return _own(paths, labels, seed)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-INPUT, OUTPUT = "pixels", "seen"
+INPUT, OUTPUT, MAPS = "pixels", "seen", "maps"
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,11 @@ class Network:
     content: bytes
 
 
-def export(name: str, module: torch.nn.Module, side: int) -> Network:
-    """(n, side, side, 3) uint8 -> (n, r) as ONNX with all its data inside; the same module gives the same bytes."""
+def export(name: str, module: torch.nn.Module, side: int, maps: bool = False) -> Network:
+    """(n, side, side, 3) uint8 -> (n, r) as ONNX with all its data inside; the same module gives the same bytes.
+
+    maps: the module gives maps (n, h, w, c) too, which only the catalogue's photos are asked for.
+    """
     pixels = torch.zeros((2, side, side, 3), dtype=torch.uint8)
     folder = Path(tempfile.mkdtemp())
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which nothing here needs
@@ -35,7 +38,7 @@ def export(name: str, module: torch.nn.Module, side: int) -> Network:
                 str(folder / "model.onnx"),
                 dynamo=True,
                 input_names=[INPUT],
-                output_names=[OUTPUT],
+                output_names=[OUTPUT, MAPS] if maps else [OUTPUT],
                 dynamic_shapes={INPUT: {0: torch.export.Dim("n", min=1)}},
                 external_data=False,
                 verbose=False,
