@@ -7,6 +7,7 @@ from pydantic import Field
 from components.common.config import Config, Effort
 
 Encoder = Literal["mlp", "cnn", "gru", "lstm", "attention", "transformer"]
+Photos = Literal["none", "vector", "cscnn", "deepfusion"]
 Passes = Literal["positions", "sequences"]
 
 
@@ -15,6 +16,10 @@ class DeepConfig(Config):
 
     encoder: Encoder = Field(default="mlp", description="what reads the history beside its age-weighted mean")
     rivals: tuple[Encoder, ...] = Field(default=(), description="encoders tried against it; the best stays")
+    photos: Photos = Field(default="none", description="how an item's photo joins what else is known of the item")
+    photo_rivals: tuple[Photos, ...] = Field(
+        default=(), description="ways tried against it where the shop has photos; the best stays"
+    )
     passes: Passes = Field(
         default="sequences", description="a row a position, as serving sees it; or a row a history, read at every entry"
     )
@@ -27,6 +32,7 @@ class DeepConfig(Config):
     max_age: int = Field(default=63, ge=1, description="visits since an item was met; older ones count as that old")
     forgetting: float = Field(default=0.35, gt=0, description="histories start out fading by exp(-forgetting) a visit")
     text_size: int = Field(default=64, ge=1, description="principal components kept of the text embedding")
+    photo_size: int = Field(default=64, ge=1, description="principal components kept of a photo's vector")
     feature_size: int = Field(default=32, ge=1, description="length of category, brand and attribute embeddings")
     min_token_items: int = Field(default=2, ge=1, description="tokens of fewer items are not learned")
     warm_start: bool = Field(default=True, description="item ids start at factors of what users met together")

@@ -36,6 +36,7 @@ def export(towers: Towers, known: Bools, config: DeepConfig, folder: Path) -> No
     about = {
         "kind": KIND,
         "encoder": config.encoder,
+        "photos": config.photos,
         "length": config.length,
         "embedding_size": config.embedding_size,
         "items": len(vectors),

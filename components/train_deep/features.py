@@ -22,14 +22,29 @@ class ItemFeatures:
 
     dense: (n_items, k) float32, the text's principal components and the normalised price. categories:
     (n_items, LEVELS) int32 tokens, root first, 0 = none. brands: (n_items,) int32 tokens. attributes: (n_items,
-    MOST_ATTRIBUTES) int32 tokens, rarest first. known: (n_items,) has any.
+    MOST_ATTRIBUTES) int32 tokens, rarest first.
     """
 
     dense: Floats
     categories: Ints
     brands: Ints
     attributes: Ints
-    known: Bools
+
+    @property
+    def known(self) -> Bools:
+        """(n_items,) is anything known."""
+        return np.asarray(self.parts.any(axis=1))
+
+    @property
+    def parts(self) -> Bools:
+        """(n_items, 4) are text, category, brand, attributes known; the price counts as text."""
+        several = (
+            (self.dense != 0),
+            (self.categories != NONE),
+            (self.brands != NONE)[:, None],
+            self.attributes != NONE,
+        )
+        return np.stack([known.any(axis=1) for known in several], axis=1)
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -60,13 +75,7 @@ def item_features(
     attributes = _tokens(_rarest(said), trained, min_token_items, MOST_ATTRIBUTES)
     price = items[c.PRICE_NORM].to_numpy(dtype=np.float32)[:, None]
     dense = np.hstack([components(text, trained, text_size), price]).astype(np.float32)
-    known = (
-        (categories != NONE).any(axis=1)
-        | (brands != NONE)
-        | (attributes != NONE).any(axis=1)
-        | (dense != 0).any(axis=1)
-    )
-    return ItemFeatures(dense, categories, brands, attributes, known)
+    return ItemFeatures(dense, categories, brands, attributes)
 
 
 def components(text: Floats, trained: Bools, size: int) -> Floats:

@@ -14,28 +14,39 @@ from components.train_deep.histories import NEVER, Entries, Positions, borders, 
 from components.train_deep.initial import log_popularity, starting_ids
 from components.train_deep.model import ItemTower, Tasks, UserTower, serving_model
 from components.train_deep.optimise import Optimiser
+from components.train_deep.photos import ItemPhotos
 from components.train_deep.train import Report, Towers, ndcg, step_function
 from serving.arrays import Bools, Floats
 
 Gains = npt.NDArray[np.float64]
+DESIGN = ("encoder", "photos")
 ENOUGH = 0.5  # of a cut's entries must have been learned by an older cut's training, for this one to go on from it
 
 
 @dataclass(frozen=True)
 class Material:
-    """What one training learns from: entries, the positions before the hold-out, the hold-out, item features."""
+    """What one training learns from: entries, the positions before the hold-out, the hold-out, item features.
+
+    trained: (n_items,) items with training events. photos: None where the shop has none.
+    """
 
     entries: Entries
     learned: Entries
     positions: Positions
     held: Positions
     features: ItemFeatures
-    known: Bools  # (n_items,) items with training events or features
+    trained: Bools
+    photos: ItemPhotos | None = None
 
     @property
     def n_items(self) -> int:
         """Size of the catalogue."""
         return len(self.features.brands)
+
+    def known(self, config: DeepConfig) -> Bools:
+        """(n_items,) items with training events or features, a photo among them where *config* reads photos."""
+        known = self.trained | self.features.known
+        return known if self.photos is None or config.photos == "none" else known | self.photos.known
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,7 @@ def material(
     text: Floats,
     config: DeepConfig,
     earlier: Earlier | None = None,
+    photos: ItemPhotos | None = None,
 ) -> Material:
     """Hold out the latest of some users and describe the catalogue.
 
@@ -69,6 +81,7 @@ def material(
         text: (n_items, d) text embedding, all zeros where there is none.
         config: what is held out, and how features are reduced.
         earlier: the training that goes on, if any; its weights belong to its own description of the catalogue.
+        photos: of the items, if the shop has any.
     """
     events = prepared.train(cut)
     since = None if cut.as_of is None or cut.until is None else 2 * cut.as_of - cut.until
@@ -81,7 +94,11 @@ def material(
         if earlier
         else item_features(prepared.items, text, trained, config.text_size, config.min_token_items)
     )
-    return Material(entries, learned, before, held, features, trained | features.known)
+    if earlier:
+        photos = earlier.learned.photos
+    elif photos is not None:
+        photos = photos.reduced(trained, config.photo_size)
+    return Material(entries, learned, before, held, features, trained, photos)
 
 
 def fit(
@@ -91,30 +108,38 @@ def fit(
 
     Args:
         material: what to learn from.
-        config: its encoder and then its `rivals`, if any, are tried for `trial_steps` each; only what beats the best
-            so far on the hold-out by more than chance replaces it.
+        config: its encoder and then its `rivals`, if any, are tried for `trial_steps` each, then, with the best of
+            these, its `photo_rivals`; only what beats the best so far on the hold-out by more than chance replaces it.
         report: called with steps done and steps in all.
         earlier: the training of an older cut: its design stays, and its weights are trained for `more_steps`.
     """
     if earlier:
-        chosen = config.model_copy(update={"encoder": earlier.config.encoder, "max_steps": config.more_steps})
+        design = {name: getattr(earlier.config, name) for name in DESIGN}
+        chosen = config.model_copy(update=design | {"max_steps": config.more_steps})
         return train(material, chosen, report, earlier)[0], chosen
-    trials = (config.encoder, *config.rivals) if config.rivals and len(material.held) else ()
+    trials = _trials(config) if len(material.held) else []
     short = config.model_copy(update={"max_steps": min(config.trial_steps, config.max_steps)})
     step = short.steps(len(material.positions))
     total = len(trials) * step + config.steps(len(material.positions))
-    best, values = config.encoder, None
-    for number, encoder in enumerate(trials):
+    best, values = config, None
+    for number, design in enumerate(trials):
 
         def advance(done: int, _: int, before: int = number * step) -> None:
             report(before + done, total)
 
-        found = train(material, short.model_copy(update={"encoder": encoder}), advance)[1]
+        tried = best.model_copy(update=design)
+        found = train(material, tried.model_copy(update={"max_steps": short.max_steps}), advance)[1]
         if values is None or is_gain(found - values):
-            best, values = encoder, found
-    chosen = config.model_copy(update={"encoder": best})
+            best, values = tried, found
     before = len(trials) * step
-    return train(material, chosen, lambda done, _: report(before + done, total))[0], chosen
+    return train(material, best, lambda done, _: report(before + done, total))[0], best
+
+
+def _trials(config: DeepConfig) -> list[dict[str, str]]:
+    """What each trial changes of the best so far; the first one nothing. None where nothing rivals the design."""
+    readers = [{"encoder": str(rival)} for rival in config.rivals]
+    rivals = [*readers, *({"photos": str(rival)} for rival in config.photo_rivals)]
+    return [{}, *rivals] if rivals else []
 
 
 def train(
@@ -165,7 +190,7 @@ def gone_on(earlier: Earlier, material: Material, config: DeepConfig) -> Towers:
 
 
 def _towers(ids: Floats, bias: Floats, material: Material, config: DeepConfig) -> Towers:
-    item = ItemTower(material.features, ids, bias, config)
+    item = ItemTower(material.features, ids, bias, config, material.photos)
     user = UserTower(config)
     tasks = Tasks(1 + len(material.entries.kinds), material.n_items, config.embedding_size)
     return Towers(user, item, tasks, serving_model(user, tasks, config))

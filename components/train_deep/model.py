@@ -3,11 +3,14 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from components.train_deep.attention import AgeWeights, spans
 from components.train_deep.config import DeepConfig
 from components.train_deep.features import LEVELS, ItemFeatures
+from components.train_deep.looks import PARTS, WAYS, Described
+from components.train_deep.photos import ItemPhotos
 from components.train_deep.readers import READERS
 from serving.arrays import Floats
 
@@ -66,13 +69,23 @@ def serving_model(tower: UserTower, tasks: Tasks, config: DeepConfig) -> keras.M
 
 
 class ItemTower(keras.layers.Layer):  # type: ignore[misc]
-    """Item vectors: an id embedding plus what a small network makes of the features; and item biases."""
+    """Item vectors: an id embedding plus what a small network makes of the features; and item biases.
 
-    def __init__(self, features: ItemFeatures, ids: Floats, bias: Floats, config: DeepConfig) -> None:
+    Where the config says how, an item with a photo has what that adds too; an item without one is as if nobody asked.
+    """
+
+    def __init__(
+        self,
+        features: ItemFeatures,
+        ids: Floats,
+        bias: Floats,
+        config: DeepConfig,
+        photos: ItemPhotos | None = None,
+    ) -> None:
         super().__init__(name="item")
         self.dense = ops.array(features.dense)
         self.categories, self.brands = ops.array(features.categories), ops.array(features.brands)
-        self.attributes = ops.array(features.attributes)
+        self.attributes, self.there = ops.array(features.attributes), ops.array(features.parts.astype(np.float32))
         self.id_dropout = config.id_dropout
         n_items, d = ids.shape
         n_categories, n_brands, n_attributes = features.sizes
@@ -93,6 +106,11 @@ class ItemTower(keras.layers.Layer):  # type: ignore[misc]
         )
         self.network.build((None, features.dense.shape[1] + 3 * width))
         self.noise = keras.random.SeedGenerator(config.seed)
+        self.look = None
+        if photos is not None and config.photos in WAYS:
+            self.look = WAYS[config.photos](photos, config)
+            self.shown = ops.array(photos.known[:, None].astype(np.float32))
+            self(ops.arange(1))  # build it: its weights are trained like the others
 
     def call(self, rows: Any, training: bool = False) -> Any:
         """Vectors (m, d) of the items *rows* (m,)."""
@@ -100,16 +118,27 @@ class ItemTower(keras.layers.Layer):  # type: ignore[misc]
         if training and self.id_dropout:
             kept = keras.random.uniform((ops.shape(rows)[0], 1), seed=self.noise) >= self.id_dropout
             ids = ids * ops.cast(kept, "float32")
-        return ids + self.network(self.describe(rows), training=training)
+        said = self.describe(rows)
+        features = ops.concatenate([said[name] for name in PARTS], axis=1)
+        vectors = ids + self.network(features, training=training)
+        if self.look is None:
+            return vectors
+        return vectors + ops.take(self.shown, rows, axis=0) * self.look(rows, said, training=training)
 
-    def describe(self, rows: Any) -> Any:
-        """(m, k) features of the items *rows*: text, price, category's levels, brand, attributes."""
+    def describe(self, rows: Any) -> Described:
+        """What is known of the items *rows*: text and price, category's levels, brand, attributes."""
         levels = _sum(self.category, ops.take(self.categories, rows, axis=0)) / float(LEVELS)
         brand = ops.take(self.brand, ops.take(self.brands, rows, axis=0), axis=0)
         tokens = ops.take(self.attributes, rows, axis=0)
         count = ops.sum(ops.cast(tokens > 0, "float32"), axis=1, keepdims=True)
         attributes = _sum(self.attribute, tokens) / ops.sqrt(ops.maximum(count, 1.0))
-        return ops.concatenate([ops.take(self.dense, rows, axis=0), levels, brand, attributes], axis=1)
+        return {
+            "text": ops.take(self.dense, rows, axis=0),
+            "category": levels,
+            "brand": brand,
+            "attributes": attributes,
+            "there": ops.take(self.there, rows, axis=0),
+        }
 
 
 def _sum(table: Any, tokens: Any) -> Any:

@@ -11,9 +11,10 @@ from components.common.settings import Settings
 from components.common.stage import progress
 from components.train_deep.config import DeepConfig, config_for
 from components.train_deep.export import export
-from components.train_deep.fit import Earlier, fit, material
+from components.train_deep.fit import DESIGN, Earlier, fit, material
 from components.train_deep.histories import Entries
 from components.train_deep.initial import in_baskets
+from components.train_deep.photos import ItemPhotos, check
 from components.train_deep.train import Report
 from serving.arrays import Floats
 from serving.members import kinds
@@ -28,7 +29,8 @@ def train_deep(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
 
     Args:
         prepared: folder of the prepared shop.
-        embeddings: folder with text.npy (n_items, d); absent or all zeros where there is no text.
+        embeddings: folder with text.npy (n_items, d), absent or all zeros where there is no text; and image.npy and
+            image_maps.npy where there are photos.
         out: folder of members, made if absent.
         effort: "fast" or "full".
         seed: of every random choice.
@@ -37,7 +39,7 @@ def train_deep(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
     told = Settings.of_members(settings, kinds())
     out.mkdir(parents=True, exist_ok=True)
     shop = Prepared.load(prepared)
-    text = text_embedding(embeddings, len(shop.items))
+    text, photos = text_embedding(embeddings, len(shop.items)), ItemPhotos.load(embeddings)
     trainings = shop.split.trainings if told.wants(KIND) else ()
     earlier: Earlier | None = None
     for number, cut in enumerate(trainings):
@@ -46,13 +48,14 @@ def train_deep(prepared: Path, embeddings: Path, out: Path, effort: str, seed: i
             progress(STAGE, before * total + done, len(trainings) * total)
 
         folder = out / cut.members / KIND
-        earlier = train_cut(shop, cut, text, cast(Effort, effort), seed, folder, report, told, earlier)
+        earlier = train_cut(shop, cut, text, photos, cast(Effort, effort), seed, folder, report, told, earlier)
 
 
 def train_cut(
     shop: Prepared,
     cut: Cut,
     text: Floats,
+    photos: ItemPhotos | None,
     effort: Effort,
     seed: int,
     folder: Path,
@@ -67,14 +70,14 @@ def train_cut(
         round: what an older cut's member knows must end where its training events end.
     """
     entries = Entries.from_events(shop.train(cut), shop.split.target_events, len(shop.users))
-    config = told.fill(KIND, begun(shop, entries, effort, seed))
+    config = check(photos, told.fill(KIND, begun(shop, entries, effort, seed)))
     before = earlier if earlier and earlier.leads_to(entries) else None
-    learned = material(shop, cut, entries, text, config, before)
+    learned = material(shop, cut, entries, text, config, before, photos)
     if not len(learned.positions):
         return earlier
     towers, chosen = fit(learned, config, report, before)
-    export(towers, learned.known, chosen, folder)
-    return Earlier(learned, towers, config.model_copy(update={"encoder": chosen.encoder}))
+    export(towers, learned.known(chosen), chosen, folder)
+    return Earlier(learned, towers, config.model_copy(update={name: getattr(chosen, name) for name in DESIGN}))
 
 
 def begun(shop: Prepared, entries: Entries, effort: Effort, seed: int) -> DeepConfig:

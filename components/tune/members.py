@@ -102,16 +102,19 @@ def text_searches(inner: Inner, embeddings: Path, seed: int) -> Iterator[Search]
 def deep_searches(inner: Inner, embeddings: Path, seed: int) -> Iterator[Search]:
     """The deep member; a trial is a training."""
     from components.train_deep.histories import Entries
+    from components.train_deep.photos import ItemPhotos
     from components.train_deep.run import begun, text_embedding, train_cut
     from components.train_deep.spaces import SPACE
 
-    text = text_embedding(embeddings, len(inner.shop.items))
+    text, photos = text_embedding(embeddings, len(inner.shop.items)), ItemPhotos.load(embeddings)
     entries = Entries.from_events(inner.shop.train(inner.cut), inner.shop.split.target_events, len(inner.shop.users))
 
     def train(config: Config) -> Cases:
         told = Settings(members={SEQUENCE: config.model_dump()})
         return inner.judge(
-            lambda folder: train_cut(inner.shop, inner.cut, text, "fast", seed, folder, lambda _, __: None, told)
+            lambda folder: train_cut(
+                inner.shop, inner.cut, text, photos, "fast", seed, folder, lambda _, __: None, told
+            )
         )
 
     yield _search(SEQUENCE, begun(inner.shop, entries, "fast", seed), SPACE, train)

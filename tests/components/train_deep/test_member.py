@@ -53,7 +53,7 @@ def trained(
     config = DeepConfig.parse({**SMALL, "seed": seed, "encoder": encoder, "passes": passes}, "test")
     towers, found = learned(prepared, cut, config)
     folder = Path(tempfile.mkdtemp()) / "sequence"
-    export(towers, found.known, config, folder)
+    export(towers, found.known(config), config, folder)
     return towers, found, folder
 
 
@@ -65,7 +65,7 @@ class TestSequence(MemberContract):
         if folder.name == "again":
             config = DeepConfig.parse({**SMALL, "seed": seed}, "test")
             towers, found = learned(prepared, cut, config)
-            export(towers, found.known, config, folder)
+            export(towers, found.known(config), config, folder)
         else:
             shutil.copytree(trained(self.protocol, cut.name, seed)[2], folder)
 
@@ -133,7 +133,7 @@ def test_a_cold_item_without_features_is_not_scored() -> None:
     cut = prepared.split.test
     entries = Entries.from_events(prepared.train(cut), prepared.split.target_events, len(prepared.users))
     found = material(prepared, cut, entries, np.zeros((len(bare), 1), np.float32), DeepConfig())
-    assert found.known.tolist() == [True] * COLD + [False]
+    assert found.known(DeepConfig()).tolist() == [True] * COLD + [False]
 
 
 def test_of_designs_the_first_stays_unless_another_beats_it_by_more_than_chance() -> None:

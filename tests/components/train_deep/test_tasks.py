@@ -40,7 +40,7 @@ def test_each_head_learns_its_own_kind_and_the_head_of_success_is_served(tmp_pat
     config = DeepConfig.parse(SMALL, "test")
     found = material(shop, cut, entries, np.zeros((COLD + 1, 1), np.float32), config)
     towers, _ = fit(found, config, lambda *_: None)
-    export(towers, found.known, config, tmp_path)
+    export(towers, found.known(config), config, tmp_path)
     served = Sequence.load(tmp_path, Catalogue(shop.items))
     states = planted_states(shop, cut, range(USERS))
     scores = served.score_all(Queries(RECOMMEND, states))[:, :COLD]
