@@ -7,7 +7,7 @@ BAZAAR = runs/bazaar
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install install-bench install-infra check check-infra test test-all demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media lock clean
+.PHONY: help install install-bench install-infra check check-infra test test-all demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -92,6 +92,9 @@ bench-sentiment: install  ## sentiment of Chinese reviews: a held-out fifth, eac
 
 bench-media: install  ## is `similar` of one kind, by photos, text, both -> runs/bench (some 10 minutes, CUVEE_TEST_DATA)
 	$(BIN)/python -m benchmarks.media --out runs/bench
+
+bench-photos: install  ## what photos add to the deep member, by each way to read them, on a bazaar -> runs/bench (some 3 minutes)
+	$(BIN)/python -m benchmarks.photos --out runs/bench
 
 lock: install  ## rewrite requirements/*.txt from *.in
 	for name in serving pipeline-cpu pipeline-gpu dev; do \

@@ -13,7 +13,7 @@ from components.common import columns as c
 from components.common.errors import ConfigError
 from components.encode.files import MISSING
 from components.encode.images import ImagesConfig, directions, encode_images
-from components.encode.media import MEDIA_FILE, encode_media
+from components.encode.media import MAPS_FILE, MEDIA_FILE, encode_media
 from components.encode.networks import AUTO, OWN, PACKAGED, network
 from components.encode.onnx_export import Network
 from serving.arrays import Floats
@@ -73,6 +73,11 @@ def test_photos_are_placed_by_what_they_show_and_bad_ones_are_counted(
     assert found.passed_over["too many pixels"] == 1
     np.testing.assert_allclose(np.linalg.norm(found.vectors[~bad], axis=1), 1, atol=1e-5)
     assert same_by(found.vectors, colour_of(items[c.ITEM_ID])) == 1
+    assert found.maps is not None
+    assert found.maps.shape[:3] == (len(items), 4, 4)
+    np.testing.assert_array_equal(np.isnan(found.maps).any(axis=(1, 2, 3)), bad)
+    places = found.maps[~bad].reshape(-1, found.maps.shape[3]).astype(np.float32)
+    np.testing.assert_allclose(places.std(axis=0), 1, atol=0.01)
 
 
 def test_a_request_s_photo_has_the_vector_of_the_catalogue_s(packaged: Network, tmp_path: Path) -> None:
@@ -94,6 +99,8 @@ def test_photos_beyond_the_sample_are_encoded_like_those_in_it(
     found = encode_images(paths, packaged, tmp_path / "out", 0)
     assert found is not None
     encoder = ImageEncoder.load(tmp_path / "out")
+    assert found.maps is not None
+    np.testing.assert_array_equal(np.isnan(found.maps[:, 0, 0, 0]), np.isnan(found.vectors[:, 0]))
     for row, path in enumerate(paths[:36]):
         alone = encoder.encode([picture(Path(path).read_bytes(), packaged.side)])[0]
         np.testing.assert_allclose(found.vectors[row], alone, atol=1e-5)
@@ -124,6 +131,7 @@ def test_without_weights_a_network_learns_the_catalogue_s_categories(tmp_path: P
     found = encode_images(items[c.IMAGE].tolist(), looks, tmp_path / "out", 0)
     assert found is not None
     assert same_by(found.vectors, items[c.CATEGORY]) > 0.9
+    assert found.maps is None
     assert network(OWN, items[c.IMAGE].tolist(), np.zeros(len(items), np.int64), 0) is None  # nothing to tell apart
 
 
@@ -161,6 +169,8 @@ def test_every_kind_of_media_is_written_with_what_could_be_read(tmp_path: Path) 
         vectors = np.load(tmp_path / "out" / f"{kind}.npy", allow_pickle=False)
         assert (vectors.dtype, len(vectors)) == (np.float32, len(items))
         assert int((~np.isnan(vectors[:, 0])).sum()) == said[kind]["read"]
+    maps = np.load(tmp_path / "out" / MAPS_FILE, allow_pickle=False)
+    assert (maps.dtype, int((~np.isnan(maps[:, 0, 0, 0])).sum())) == (np.float16, said["image"]["read"])
     spec = json.loads((tmp_path / "out" / "image_encoder" / ENCODER_FILE).read_text())
     assert said["image"]["encoder"] == f"{spec['name']} {spec['version']}"
 

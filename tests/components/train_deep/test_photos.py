@@ -1,5 +1,6 @@
 """Photos in the deep member: what only they say is learned, and an item without one is as if nobody asked."""
 
+import json
 from pathlib import Path
 
 import keras
@@ -10,6 +11,7 @@ from member_contract import COLD, GROUPS, group_of, planted_items, planted_shop,
 
 from components.common import columns as c
 from components.common.errors import ConfigError
+from components.common.files import read_json
 from components.common.prepared import Prepared
 from components.train_deep.config import DeepConfig
 from components.train_deep.export import export
@@ -19,6 +21,7 @@ from components.train_deep.histories import Entries
 from components.train_deep.looks import CategorySpecific, CrossModal
 from components.train_deep.model import ItemTower
 from components.train_deep.photos import MAPS_FILE, VECTORS_FILE, ItemPhotos, check
+from components.train_deep.run import train_deep
 from serving.catalogue import Catalogue
 from serving.members.sequence import Sequence, windows
 from serving.queries import RECOMMEND, Queries
@@ -153,6 +156,18 @@ def test_photos_are_read_from_the_embeddings(tmp_path: Path) -> None:
     assert check(None, every).photo_rivals == ()
     with pytest.raises(ConfigError, match="offer none, vector"):
         check(without, DeepConfig(photos="cscnn"))
+
+
+def test_a_shop_switches_it_on_by_its_settings(tmp_path: Path) -> None:
+    """Every training reads photos, the newer one with the weights of the older."""
+    shop, photos = planted_shop(), photos_of()
+    shop.save(tmp_path / "prepared")
+    np.save(tmp_path / VECTORS_FILE, photos.vectors)
+    np.save(tmp_path / MAPS_FILE, photos.maps)
+    told = json.dumps({"members": {"sequence": {**SMALL, "photos": "cscnn", "max_steps": 4, "more_steps": 2}}})
+    train_deep(tmp_path / "prepared", tmp_path, tmp_path / "out", "fast", 0, told)
+    for cut in shop.split.trainings:
+        assert read_json(tmp_path / "out" / cut.members / "sequence" / "member.json")["photos"] == "cscnn"
 
 
 def test_the_hold_out_tells_whether_photos_are_read() -> None:
