@@ -162,10 +162,14 @@ class Prepared:
 
     def target(self, cut: Cut) -> pd.DataFrame:
         """Events that come next: what is relevant, before removing seen items for the discovery task."""
+        window = self.window(cut)
+        return window if cut.hold_out is not None else window[window[c.EVENT].isin(self.split.target_events)]
+
+    def window(self, cut: Cut) -> pd.DataFrame:
+        """Events of every kind that come next."""
         if cut.hold_out is not None:
             return self.events[self.events[c.FROM_END] == cut.hold_out]
-        window = self._between(cut.as_of, cut.until)
-        return window[window[c.EVENT].isin(self.split.target_events)]
+        return self._between(cut.as_of, cut.until)
 
 
 def visit_items(events: pd.DataFrame, shop: ShopConfig) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Stage fuse: prepared shop, point-in-time states and members' folders in, fusion.json out."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +15,7 @@ from components.common.prepared import Cut, Prepared
 from components.common.searches import SEARCHES_FILE
 from components.common.settings import Settings
 from components.fuse.audience import fit_audience
+from components.fuse.beside import visit_options, visit_sets
 from components.fuse.bundles import basket_sets, bundle_options
 from components.fuse.clicks import examination, fit_clicks
 from components.fuse.config import EFFORTS, FusionConfig
@@ -84,12 +85,14 @@ def fuse(
     if _members(serving, SEARCH):
         tasks[SEARCH], reports[SEARCH] = _search(inputs, shop, serving, engines, out, config, seed)
     if _members(serving, BUNDLE):
-        tasks[BUNDLE], reports[BUNDLE] = _bundle(shop, serving, engines, config, seed)
+        baskets = basket_sets(engines, shop, seed)
+        tasks[BUNDLE], reports[BUNDLE] = _linear(serving, BUNDLE, baskets, bundle_options, config, seed)
     learned = _offers(inputs, shop, serving, engines, config, seed)
     if learned is not None:
         tasks[CAMPAIGN], reports[CAMPAIGN] = learned
     if _members(serving, SIMILAR):
-        tasks[SIMILAR], reports[SIMILAR] = _prior(serving, SIMILAR)
+        visits = visit_sets(engines, shop, seed)
+        tasks[SIMILAR], reports[SIMILAR] = _linear(serving, SIMILAR, visits, visit_options, config, seed)
     _clicks(inputs, shop, engines, seed, out)
     _audience(inputs, shop, serving, out)
     Fusion(tasks=tasks).save(out / FUSION_FILE)
@@ -161,13 +164,19 @@ def _with_newest_members(sets: list[FitSet]) -> list[FitSet]:
     return [fit.of(newest) for fit in sets if set(newest) <= set(fit.members)]
 
 
-def _bundle(
-    shop: Prepared, serving: Engine, engines: dict[str, Engine], config: FusionConfig, seed: int
+def _linear(
+    serving: Engine,
+    scenario: str,
+    found: list[FitSet],
+    options: Callable[[tuple[str, ...], int, int], Options],
+    config: FusionConfig,
+    seed: int,
 ) -> tuple[TaskFusion, dict[str, Any]]:
-    sets = _with_newest_members(basket_sets(engines, shop, seed))
+    """The blend of *scenario* learned from the sets *found*; the prior where there are none."""
+    sets = _with_newest_members(found)
     if not sets:
-        return _prior(serving, BUNDLE)
-    return fit_task(sets, {}, bundle_options(sets[0].members, config.folds, seed))
+        return _prior(serving, scenario)
+    return fit_task(sets, {}, options(sets[0].members, config.folds, seed))
 
 
 def _search(
