@@ -22,7 +22,7 @@ from serving.totals import totals
 
 Doubles = npt.NDArray[np.float64]
 ATTENTION = "attention"
-MUCH = 0.06  # of NDCG@10: where as much is lost, what the blend learned beside the member holds no longer
+MUCH = 0.15  # of NDCG@10: where the weights lose as much, what the blend learned beside the member holds no longer
 ABSENT_LISTS = 2_000  # of evenly spread lists a blend without one member learns
 
 
@@ -53,8 +53,9 @@ def _has_a_say(name: str, blend: Blend) -> bool:
 
 
 def _worth(blend: Blend, lists: Lists) -> float:
-    """Mean NDCG@10 of the lists themselves."""
-    order = top_k(np.where(lists.valid, totals(blend, lists.evidence()), np.float32(-np.inf)), K)
+    """Mean NDCG@10 of the lists themselves by its gated weights alone: a second level learns many of them by heart."""
+    gated = blend.model_copy(update={"trees": None, "attention": None})
+    order = top_k(np.where(lists.valid, totals(gated, lists.evidence()), np.float32(-np.inf)), K)
     grades = np.log2(1 + np.take_along_axis(lists.gain, np.maximum(order, 0), axis=1))
     return mean(ndcg_at(np.where(order == PAD, 0, grades), (lists.gain > 0).sum(axis=1), K))
 
@@ -113,13 +114,12 @@ def _fitted_without(
     left = tuple(member for member in lists.members if member != name)
     pair, less = pair_of(rest, families), lists.drop(name)
     begin = moved(blend, less) if _is_rich(blend) and len(lists) else None
+    if begin is not None and _worth(begin, less) < (1 - MUCH) * _worth(blend, lists):
+        begin, less = None, every.drop(name)
     known = options.methods(left, pair, lists.moments, begin=begin) if len(lists) else {}
     kind = ATTENTION if blend.kind == "ensemble" and ATTENTION in known else blend.kind
     if kind in known:
-        fitted = known[kind](less)
-        if begin is None or _worth(fitted, less) >= (1 - MUCH) * _worth(blend, lists):
-            return fitted
-        return options.methods(left, pair, lists.moments)[blend.kind](every.drop(name))
+        return known[kind](less)
     single_stands_in = rest and (blend.kind.startswith(SINGLE) or blend.kind == "alpha")
     return single(rest[0], left) if single_stands_in else None
 
