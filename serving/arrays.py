@@ -1,5 +1,7 @@
 """Array types and the two selections every channel needs."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,9 +28,26 @@ def top_k(scores: Floats, k: int) -> Ints:
     k = min(k, scores.shape[1])
     if k == 0 or scores.shape[1] < WIDE * k:
         return _sorted(scores, k)
-    columns, values = _contenders(scores, k)
-    best = _sorted(values, k)
-    return np.where(best == PAD, PAD, np.take_along_axis(columns, np.maximum(best, 0), axis=1))
+    return np.stack([_of_row(row, k) for row in scores]) if len(scores) else np.empty((0, k), dtype=np.int32)
+
+
+def _of_row(row: Floats, k: int) -> Ints:
+    """(k,) the same of one wide row (m,).
+
+    At least k of it reach the k-th highest of the maxima of GROUPS * k groups of columns; few others do.
+    """
+    groups = GROUPS * k
+    each = len(row) // groups
+    highest = np.fmax.reduce(row[: each * groups].reshape(each, groups), axis=0, initial=-np.inf)
+    highest.partition(groups - k)
+    bound = highest[groups - k]
+    chosen = np.flatnonzero(row > bound)
+    if len(chosen) < k and bound > -np.inf:
+        chosen = np.flatnonzero(row >= bound)  # those that tie for the last places
+    order = np.argsort(-row[chosen], kind="stable")[:k]
+    found = np.full(k, PAD, dtype=np.int32)
+    found[: len(order)] = chosen[order]
+    return found
 
 
 def _sorted(scores: Floats, k: int) -> Ints:
@@ -40,28 +59,6 @@ def _sorted(scores: Floats, k: int) -> Ints:
     chosen = np.take_along_axis(part, order, axis=1).astype(np.int32)
     chosen[np.isneginf(np.take_along_axis(values, order, axis=1))] = PAD
     return chosen
-
-
-def _contenders(scores: Floats, k: int) -> tuple[Ints, Floats]:
-    """(n, w >= k) columns, ascending, among which each row's k highest are, and their values; then 0 and -inf.
-
-    At least k of a row reach the k-th highest of the maxima of GROUPS * k groups of columns; few others do.
-    """
-    n, m = scores.shape
-    groups = GROUPS * k
-    each = m // groups
-    highest = np.fmax.reduce(scores[:, : each * groups].reshape(n, each, groups), axis=1, initial=-np.inf)
-    bound = np.partition(highest, groups - k, axis=1)[:, groups - k, None]
-    chosen = scores > bound
-    tied = np.flatnonzero((_counted(chosen) < k) & (bound[:, 0] > -np.inf))
-    chosen[tied] = _with_lowest(chosen[tied], scores[tied] == bound[tied], k)
-    rows, columns = np.divmod(np.flatnonzero(chosen), m)
-    sizes = np.bincount(rows, minlength=n)
-    place = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    shape = (n, max(k, int(sizes.max(initial=0))))
-    found, values = np.zeros(shape, dtype=np.int32), np.full(shape, -np.inf, dtype=np.float32)
-    found[rows, place], values[rows, place] = columns, scores[rows, columns]
-    return found, values
 
 
 def _counted(cells: Bools) -> Longs:
@@ -93,8 +90,17 @@ def _best(keyed: Floats, k: int) -> Longs:
 
 def gather(scores: Floats, candidates: Ints) -> Floats:
     """Scores at (n, c) *candidates*; NaN where a candidate is padding (-1)."""
-    if not candidates.size:
-        return np.empty(candidates.shape, dtype=np.float32)
-    places = np.maximum(candidates, 0) + np.arange(len(scores), dtype=np.int64)[:, None] * scores.shape[1]
-    taken = np.take(scores, places)
-    return np.where(candidates == PAD, np.float32(np.nan), taken)
+    return gather_all([scores], candidates)[:, 0]
+
+
+def gather_all(rows: Sequence[Floats], candidates: Ints) -> Floats:
+    """(n, K, c) of each of K arrays of scores (n, m) those at (n, c) *candidates*; NaN where one is padding (-1)."""
+    n, c = candidates.shape
+    found = np.empty((n, len(rows), c), dtype=np.float32)
+    places = np.maximum(candidates, 0)
+    if found.size:
+        for column, scores in enumerate(rows):
+            for row in range(n):
+                scores[row].take(places[row], out=found[row, column], mode="clip")
+    found[np.broadcast_to((candidates == PAD)[:, None], found.shape)] = np.nan
+    return found

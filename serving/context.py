@@ -4,21 +4,24 @@ Members are judged by how far they can be trusted here: for a user with a long h
 user buys weekly, for one dearer than the user's habit. A blend that reads the context can weigh them accordingly.
 """
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 
 from components.common import columns as c
 from components.common.moments import DAY
-from serving.arrays import PAD, Floats, Ints
+from serving.arrays import PAD, Floats, Ints, Longs
 from serving.catalogue import Catalogue
+from serving.sparse import along
 from serving.states import UserStates
 from serving.traces import Traces
 
 LEVELS = {"top": 1, "mid": 2, "leaf": None}  # of the category path; None: all of it
+KINDS = (*LEVELS, "brand")
+LEAF, BRAND = KINDS.index("leaf"), KINDS.index("brand")
 CONTEXT = (
     *("history", "recency", "price", "price_gap"),
     *("share_top", "share_mid", "share_leaf", "share_brand"),
@@ -26,8 +29,32 @@ CONTEXT = (
     *("count_leaf", "count_brand", "age_leaf"),
     *("met", "met_age", "met_due"),
 )
+PLACE = {name: place for place, name in enumerate(CONTEXT)}
+SHARES, RECENT = (slice(PLACE[f"{name}_top"], PLACE[f"{name}_brand"] + 1) for name in ("share", "recent"))
 NEVER = -1.0  # the age of what never happened
 RECENT_DAYS, RECENT_VISITS = 28.0, 3.0  # an entry of the recent history weighs half as much after so long
+
+
+@dataclass(frozen=True)
+class _Kinds:
+    """codes: (n_items, len(KINDS)) numbers of categories and brands, none in two columns; width: how many there are.
+
+    nameless: (len(KINDS),) the number that stands for none in each column.
+    """
+
+    codes: Ints
+    nameless: Ints
+    width: int
+
+    @classmethod
+    def of(cls, items: pd.DataFrame) -> "_Kinds":
+        parts = items[c.CATEGORY].astype(str).str.split(" > ")
+        texts = [parts.str[:depth].str.join(" > ") for depth in LEVELS.values()]
+        found = [_factor(column) for column in (*texts, items[c.BRAND].astype(str))]
+        sizes = np.array([int(codes.max(initial=-1)) + 2 for codes in found])  # the last one is nameless
+        starts = np.cumsum(sizes) - sizes
+        columns = [np.where(codes < 0, size - 1, codes) + start for codes, size, start in zip(found, sizes, starts, strict=True)]
+        return cls(np.stack(columns, axis=1).astype(np.int32), (starts + sizes - 1).astype(np.int32), int(sizes.sum()))
 
 
 class ContextReader:
@@ -44,16 +71,8 @@ class ContextReader:
         self.catalogue, self.ordinal, self.vectors = catalogue, ordinal_time, vectors
 
     @cached_property
-    def _codes(self) -> dict[str, Ints]:
-        paths = self.catalogue.items[c.CATEGORY].astype(str)
-        parts = paths.str.split(" > ")
-        named = {name: parts.str[:depth].str.join(" > ") for name, depth in LEVELS.items()}
-        named["brand"] = self.catalogue.items[c.BRAND].astype(str)
-        return {name: _factor(texts) for name, texts in named.items()}
-
-    @cached_property
-    def _groups(self) -> dict[str, sparse.csr_matrix]:
-        return {name: _membership(codes) for name, codes in self._codes.items()}
+    def _kinds(self) -> _Kinds:
+        return _Kinds.of(self.catalogue.items)
 
     @cached_property
     def _prices(self) -> Floats:
@@ -75,11 +94,13 @@ class ContextReader:
             10. Ages are in days, in visits where time is ordinal, -1 for never.
         """
         rows = np.maximum(candidates, 0)
-        out = np.zeros((*candidates.shape, len(CONTEXT)), dtype=np.float32)
-        for name, values in self._columns(states, rows).items():
-            out[:, :, CONTEXT.index(name)] = values
-        out[candidates == PAD] = 0.0
-        return out
+        ages = self._ages(states)
+        out = np.empty((len(CONTEXT), *candidates.shape), dtype=np.float32)
+        self._of_user(states, ages, rows, out)
+        self._of_kinds(states, ages, rows, out)
+        _met(states, ages, rows, out)
+        out *= candidates != PAD
+        return np.ascontiguousarray(out.transpose(1, 2, 0))
 
     def traces(self, states: UserStates, candidates: Ints) -> Traces | None:
         """The recent histories of *states* beside their (n, m) *candidates*; None without vectors."""
@@ -90,59 +111,46 @@ class ContextReader:
     def _ages(self, states: UserStates) -> Floats:
         return states.age.astype(np.float32) if self.ordinal else states.age_days
 
-    def _columns(self, states: UserStates, rows: Ints) -> dict[str, npt.NDArray[np.floating]]:
-        ages = self._ages(states)
-        recent = np.exp2(-ages / (RECENT_VISITS if self.ordinal else RECENT_DAYS)).astype(np.float32)
+    def _of_user(self, states: UserStates, ages: Floats, rows: Ints, out: Floats) -> None:
         sizes = states.sizes
-        plain = states.matrix(np.ones(len(states.items), np.float32), len(self.catalogue))
-        fading = states.matrix(recent, len(self.catalogue))
-        price = self._prices[rows]
-        usual = np.divide(plain @ self._prices, sizes, out=np.zeros(len(sizes), np.float32), where=sizes > 0)
-        found = {
-            "history": np.log1p(sizes)[:, None],
-            "recency": _newest(states, ages)[:, None],
-            "price": price,
-            "price_gap": np.where(sizes[:, None] > 0, price - usual[:, None], 0),
-        }
-        for name in self._codes:
-            found |= self._affinity(name, plain, fading, rows)
-        found["age_leaf"] = self._age_of_leaf(states, ages, rows)
-        return found | _met(states, ages, rows)
+        price = np.take(self._prices, rows)
+        spent = along(states.weighted(np.ones(len(states.items), np.float32)), self._prices)
+        usual = np.divide(spent, sizes, out=np.zeros(len(sizes), np.float32), where=sizes > 0)
+        out[PLACE["history"]] = np.log1p(sizes)[:, None]
+        out[PLACE["recency"]] = _newest(states, ages)[:, None]
+        out[PLACE["price"]] = price
+        out[PLACE["price_gap"]] = (price - usual[:, None]) * (sizes > 0)[:, None]
 
-    def _affinity(
-        self, name: str, plain: sparse.csr_matrix, fading: sparse.csr_matrix, rows: Ints
-    ) -> dict[str, npt.NDArray[np.floating]]:
-        codes = self._codes[name][rows]
-        found: dict[str, npt.NDArray[np.floating]] = {}
-        for kind, matrix in (("share", plain), ("recent", fading)):
-            held = (matrix @ self._groups[name]).toarray()
-            total = np.asarray(matrix.sum(axis=1)).ravel()[:, None]
-            counts = np.where(codes >= 0, np.take_along_axis(held, np.maximum(codes, 0), axis=1), 0)
-            found[f"{kind}_{name}"] = counts / np.maximum(total, 1e-6)
-            if kind == "share" and f"count_{name}" in CONTEXT:
-                found[f"count_{name}"] = np.log1p(counts)
-        return found
+    def _of_kinds(self, states: UserStates, ages: Floats, rows: Ints, out: Floats) -> None:
+        """What the history holds of each candidate's categories and brand."""
+        kinds, n = self._kinds, len(states)
+        own = kinds.codes[states.items] + (states.row_of * kinds.width)[:, None]
+        wanted = kinds.codes[rows].transpose(2, 0, 1) + (np.arange(n) * kinds.width)[:, None]
+        recent = np.exp2(-ages / (RECENT_VISITS if self.ordinal else RECENT_DAYS)).astype(np.float32)
+        total = np.zeros(n, dtype=np.float32)
+        some = np.flatnonzero(states.sizes)
+        total[some] = np.add.reduceat(recent, states.indptr[some]) if len(some) else 0
+        counts = self._held(own, np.float32(1), wanted, n)
+        out[SHARES] = counts / np.maximum(states.sizes, 1e-6).astype(np.float32)[:, None]
+        out[RECENT] = self._held(own, recent[:, None], wanted, n) / np.maximum(total, np.float32(1e-6))[:, None]
+        np.log1p(counts[LEAF], out=out[PLACE["count_leaf"]])
+        np.log1p(counts[BRAND], out=out[PLACE["count_brand"]])
+        newest = np.full(n * kinds.width, NEVER, dtype=np.float32)
+        newest[own[:, LEAF]] = np.log1p(ages)  # oldest first: the newest stays
+        newest.reshape(n, -1)[:, kinds.nameless] = NEVER
+        out[PLACE["age_leaf"]] = newest[wanted[LEAF]]
 
-    def _age_of_leaf(self, states: UserStates, ages: Floats, rows: Ints) -> Floats:
-        codes = self._codes["leaf"]
-        newest = np.full((len(states), self._groups["leaf"].shape[1]), NEVER, dtype=np.float32)
-        own = codes[states.items]
-        known = own >= 0
-        newest[states.row_of[known], own[known]] = np.log1p(ages[known])  # oldest first: the newest stays
-        wanted = codes[rows]
-        return np.where(wanted >= 0, np.take_along_axis(newest, np.maximum(wanted, 0), axis=1), np.float32(NEVER))
+    def _held(self, own: Longs, weights: Floats | np.float32, wanted: Longs, n: int) -> Floats:
+        """(len(KINDS), n, m) sums of *weights* over entries of the same kind as the candidate; 0 for the nameless."""
+        sums = np.zeros(n * self._kinds.width, dtype=np.float32)
+        np.add.at(sums, own, weights)
+        sums.reshape(n, -1)[:, self._kinds.nameless] = 0
+        return np.take(sums, wanted)
 
 
 def _factor(texts: "pd.Series[str]") -> Ints:
     """Numbers of distinct texts in order of appearance, -1 for the empty one."""
     return np.asarray(pd.factorize(texts.where(texts != ""))[0], dtype=np.int32)
-
-
-def _membership(codes: Ints) -> sparse.csr_matrix:
-    known = np.flatnonzero(codes >= 0)
-    width = int(codes.max(initial=-1)) + 1
-    ones = np.ones(len(known), dtype=np.float32)
-    return sparse.csr_matrix((ones, (known, codes[known])), shape=(len(codes), max(width, 1)))
 
 
 def _newest(states: UserStates, ages: Floats) -> Floats:
@@ -153,31 +161,30 @@ def _newest(states: UserStates, ages: Floats) -> Floats:
     return found
 
 
-def _met(states: UserStates, ages: Floats, rows: Ints) -> dict[str, npt.NDArray[np.floating]]:
+def _met(states: UserStates, ages: Floats, rows: Ints, out: Floats) -> None:
     """What the user has had to do with each candidate itself."""
+    out[PLACE["met"]], out[PLACE["met_age"]], out[PLACE["met_due"]] = 0, NEVER, NEVER
     place = _entries_of(states, rows)
-    met = place >= 0
-    entry = np.maximum(place, 0)
-    if not len(states.items):
-        never = np.full(rows.shape, NEVER, dtype=np.float32)
-        return {"met": np.zeros(rows.shape, np.float32), "met_age": never, "met_due": never}
+    met = np.nonzero(place >= 0)
+    if not len(met[0]):
+        return
+    entry = place[met]
     counts, age = states.counts[entry], ages[entry]
-    between = (states.last_at - states.first_at)[entry] / DAY / np.maximum(counts - 1, 1)
+    between = (states.last_at[entry] - states.first_at[entry]) / DAY / np.maximum(counts - 1, 1)
     due = np.minimum(age / np.maximum(between, 1.0), 10.0)
-    return {
-        "met": np.where(met, np.log1p(counts), 0),
-        "met_age": np.where(met, np.log1p(age), NEVER),
-        "met_due": np.where(met & (counts > 1), due, NEVER),
-    }
+    out[PLACE["met"]][met] = np.log1p(counts)
+    out[PLACE["met_age"]][met] = np.log1p(age)
+    out[PLACE["met_due"]][met] = np.where(counts > 1, due, NEVER)
 
 
-def _entries_of(states: UserStates, rows: Ints) -> npt.NDArray[np.int64]:
+def _entries_of(states: UserStates, rows: Ints) -> Longs:
     """(n, m) place in the states' entries of each user's candidate, -1 where the user has not met it."""
-    width = np.int64(max(int(rows.max(initial=0)), int(states.items.max(initial=0))) + 1)
+    if not len(states.items):
+        return np.full(rows.shape, PAD, dtype=np.int64)
+    width = np.int64(max(int(rows.max(initial=0)), int(states.items.max())) + 1)
     keys = states.row_of * width + states.items
     order = np.argsort(keys, kind="stable")
+    keys = keys[order]
     wanted = np.arange(len(rows), dtype=np.int64)[:, None] * width + rows
-    at = np.searchsorted(keys[order], wanted)
-    inside = at < len(keys)
-    place = order[np.minimum(at, len(keys) - 1)] if len(keys) else np.zeros(rows.shape, np.int64)
-    return np.where(inside & (keys[place] == wanted) if len(keys) else False, place, PAD)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, order[at], PAD)

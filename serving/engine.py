@@ -13,7 +13,7 @@ from components.common.config import ShopConfig
 from components.common.files import read_json
 from serving.ads import CLICKS_FILE, ClickModel, Shown
 from serving.answer import answer
-from serving.arrays import PAD, Bools, Floats, Ints, gather, top_k
+from serving.arrays import PAD, Bools, Floats, Ints, gather, gather_all, top_k
 from serving.audience import AUDIENCE_FILE, AudienceModel
 from serving.blend import Blend, Fusion
 from serving.campaigns import Campaigns
@@ -268,7 +268,7 @@ class Engine:
         return scenario in member.weighs and task in self.fusion.tasks and self.fusion.blend(task).weighs(name)
 
     def _pool(self, queries: Queries, rows: Mapping[str, Floats], candidates: Ints, channels: dict[str, Ints]) -> Pool:
-        scores = np.stack([gather(row, candidates) for row in rows.values()], axis=2)
+        scores = gather_all(list(rows.values()), candidates).transpose(0, 2, 1)
         context = self.context.read(queries.states, candidates)
         traces = self.context.traces(queries.states, candidates)
         return Pool(candidates, scores, tuple(rows), channels, context, traces, queries.states)

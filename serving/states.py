@@ -13,6 +13,7 @@ from components.common import columns as c
 from components.common.moments import DAY
 from serving.arrays import PAD, Floats, Ints, Longs
 from serving.catalogue import Catalogue
+from serving.sparse import Weighted
 
 NO_PROFILE = "{}"
 
@@ -135,6 +136,10 @@ class UserStates:
         """(nnz,) days from the last event with the item to as_of, never negative."""
         age = (self.as_of[self.row_of] - self.last_at) / DAY
         return np.maximum(age, 0).astype(np.float32)
+
+    def weighted(self, weights: Floats) -> Weighted:
+        """The histories with *weights* (nnz,) at the entries."""
+        return Weighted(self.indptr, self.items, weights)
 
     def matrix(self, weights: Floats, n_items: int) -> sparse.csr_matrix:
         """(n, n_items) sparse matrix with *weights* (nnz,) at the entries."""

@@ -13,6 +13,7 @@ from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
 from serving.queries import RECOMMEND, SEARCH, SIMILAR, Queries
+from serving.sparse import SparseRows, mixed, of_each
 from serving.states import UserStates
 
 ARRAYS = ("data", "indices", "indptr")
@@ -44,6 +45,7 @@ class Attributes(Member):
             count_power: how repeated visits add up.
         """
         self.items, self.transitions, self.prior = items, np.ascontiguousarray(transitions), prior
+        self._rows = SparseRows(items)
         self.silent = np.flatnonzero(np.diff(items.indptr) == 0)
         self.half_life, self.count_power = half_life, count_power
 
@@ -73,9 +75,8 @@ class Attributes(Member):
     def affinity(self, states: UserStates) -> Floats:
         """(n, n_items) scores without the prior."""
         weights = interest_weights(states, self.half_life, self.count_power)
-        interest = states.matrix(weights, self.items.shape[0]) @ self.items
-        wanted = np.asarray(interest @ self.transitions, dtype=np.float32)
-        scores: Floats = np.ascontiguousarray((self.items @ np.ascontiguousarray(wanted.T)).T)
+        interest = self._rows.product(states.weighted(weights))
+        scores = of_each(self._rows, mixed(interest, self.transitions))
         scores[np.diff(interest.indptr) == 0] = np.nan
         scores[:, self.silent] = np.nan
         return scores

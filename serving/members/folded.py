@@ -11,6 +11,7 @@ from serving.arrays import Bools, Floats
 from serving.members.base import Family, Member
 from serving.members.history import HistoryWeights
 from serving.queries import BUNDLE, RECOMMEND, SIMILAR, Queries
+from serving.sparse import mixed
 
 
 class FoldedMember(Member):
@@ -34,7 +35,7 @@ class FoldedMember(Member):
         weights = np.where(self.known[states.items], self.history.weights(states), 0.0)
         total = np.bincount(states.row_of, weights, minlength=len(states))
         shares = (weights / np.maximum(total, 1e-30)[states.row_of]).astype(np.float32)
-        vectors = states.matrix(shares, len(self.known)) @ self.inputs
+        vectors = mixed(states.weighted(shares), self.inputs)
         scores: Floats = vectors @ self.outputs.T
         scores += self.bias
         scores[:, self.unknown] = np.nan

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from scipy import sparse
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
@@ -14,6 +13,7 @@ from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.seen import read_arrays
 from serving.members.text import unit
 from serving.queries import SIMILAR, Queries
+from serving.sparse import mixed
 from serving.states import UserStates
 
 BLOCKS = ("said", "looks")
@@ -67,6 +67,5 @@ class Joint(Member):
     def _anchors(self, states: UserStates, block: Floats, known: Bools) -> tuple[Floats, Bools]:
         """(n, p) mean of each question's items that have the block, of length one or 0, and (n,) are there any."""
         weights = known[states.items].astype(np.float32)
-        held = sparse.csr_matrix((weights, states.items, states.indptr), shape=(len(states), len(block)))
         asked = np.bincount(states.row_of, weights, minlength=len(states)) > 0
-        return unit(np.asarray(held @ block, dtype=np.float32)), np.asarray(asked)
+        return unit(mixed(states.weighted(weights), block)), np.asarray(asked)

@@ -15,6 +15,7 @@ from serving.catalogue import Catalogue
 from serving.glossary import GLOSSARY_FILE, Glossary
 from serving.members.base import Family, Member
 from serving.queries import SEARCH, Queries
+from serving.sparse import SparseRows, Weighted
 from serving.spelling import Spelling
 from serving.text import is_alphabetic, runs, trigrams, words
 
@@ -132,7 +133,7 @@ class Lexical(Member):
 
     def __init__(self, vocabulary: Vocabulary, impacts: sparse.csr_matrix, glossary: Glossary | None = None) -> None:
         self.vocabulary = vocabulary
-        self.impacts = impacts  # (terms, n_items), all stored values above 0
+        self.impacts, self._rows = impacts, SparseRows(impacts)  # (terms, n_items), all stored values above 0
         self._glossary = glossary
 
     @classmethod
@@ -165,8 +166,6 @@ class Lexical(Member):
         indptr = np.cumsum([0, *(len(row) for row in found)])
         terms = np.array([term for row in found for term in row], dtype=np.int32)
         weights = np.array([weight for row in found for weight in row.values()], dtype=np.float32)
-        asked = sparse.csr_matrix((weights, terms, indptr), shape=(len(found), len(self.vocabulary.terms)))
-        hits = (asked @ self.impacts).tocoo()
-        scores = np.full(hits.shape, np.nan, dtype=np.float32)
-        scores[hits.row, hits.col] = hits.data
+        scores = self._rows.summed(Weighted(indptr, terms, weights))
+        scores[scores == 0] = np.nan
         return scores

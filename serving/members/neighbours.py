@@ -13,6 +13,7 @@ from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.history import HistoryWeights
 from serving.queries import BUNDLE, RECOMMEND, SIMILAR, Queries
+from serving.sparse import SparseRows
 
 ARRAYS = ("indptr", "indices", "data")
 
@@ -29,7 +30,7 @@ class NeighbourMember(Member):
 
     def __init__(self, similarity: sparse.csr_matrix, known: Bools, history: HistoryWeights) -> None:
         """Take a (n_items, n_items) matrix of any signs and which items (n_items,) training met."""
-        self.similarity, self.history = similarity, history
+        self.similarity, self.history, self._rows = similarity, history, SparseRows(similarity)
         self.unknown = np.flatnonzero(~known)
 
     @classmethod
@@ -52,9 +53,8 @@ class NeighbourMember(Member):
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) scores; see the class."""
         states = queries.states
-        weights = states.matrix(self.history.weights(states), self.similarity.shape[0])
-        product = weights @ self.similarity
-        scores: Floats = product.toarray()
+        scores = self._rows.summed(states.weighted(self.history.weights(states)))
+        lost = ~scores.any(axis=1)
         scores[:, self.unknown] = np.nan
-        scores[np.diff(product.indptr) == 0] = np.nan
+        scores[lost] = np.nan
         return scores

@@ -16,6 +16,7 @@ from serving.arrays import Floats
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.queries import RECOMMEND, Queries
+from serving.sparse import SparseRows, Weighted
 
 VOCABULARY_FILE = "vocabulary.json"
 ARRAYS = ("data", "indices", "indptr")
@@ -73,6 +74,7 @@ class Profile(Member):
             strength: how far the lifts are trusted.
         """
         self.terms, self.edges, self.lifts, self.prior, self.strength = terms, dict(edges), lifts, prior, strength
+        self._lifts = SparseRows(lifts)
         self.rows = {term: row for row, term in enumerate(terms)}
         self._known = lru_cache(maxsize=4096)(self._rows_of)
 
@@ -103,8 +105,7 @@ class Profile(Member):
         known = [self._known(profile) for profile in profiles]
         indptr = np.cumsum([0, *map(len, known)])
         indices = np.array([row for rows in known for row in rows], dtype=np.int32)
-        asked = sparse.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), (len(known), len(self.terms)))
-        sums: Floats = (asked @ self.lifts).toarray()
+        sums = self._lifts.summed(Weighted(indptr, indices, np.ones(len(indices), np.float32)))
         sums[np.diff(indptr) == 0] = np.nan
         return sums
 

@@ -12,6 +12,7 @@ from serving.arrays import Floats
 from serving.catalogue import Catalogue
 from serving.members.base import Family, Member
 from serving.queries import BUNDLE, SIMILAR, Queries
+from serving.sparse import SparseRows
 
 ARRAYS = ("data", "indices", "indptr")
 MINED = 1.0  # mined evidence is at most that; what the shop itself says comes on top
@@ -24,6 +25,7 @@ class Relations(Member):
 
     def __init__(self, related: sparse.csr_matrix) -> None:
         self.related = related  # (n_items, n_items): from anchor to related item, stored values above 0
+        self._rows = SparseRows(related)
 
     @classmethod
     def load(cls, folder: Path, catalogue: Catalogue) -> Self:
@@ -36,10 +38,8 @@ class Relations(Member):
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) summed evidence from the items of each state; NaN = none."""
         states = queries.states
-        anchors = states.matrix(np.ones(len(states.items), np.float32), self.related.shape[0])
-        found = (anchors @ self.related).tocoo()
-        scores = np.full(found.shape, np.nan, dtype=np.float32)
-        scores[found.row, found.col] = found.data
+        scores = self._rows.summed(states.weighted(np.ones(len(states.items), np.float32)))
+        scores[scores == 0] = np.nan
         return scores
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
-from scipy import sparse
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
@@ -14,6 +13,7 @@ from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
 from serving.members.text import unit
 from serving.queries import RECOMMEND, SIMILAR, Queries
+from serving.sparse import mixed
 from serving.states import UserStates
 
 ARRAYS = ("looks", "taste", "prior")
@@ -67,8 +67,7 @@ class Seen(Member):
     def _interests(self, states: UserStates, vectors: Floats) -> Floats:
         """(n, p) decayed mean of the vectors of each user's items, of length one; NaN where none has one."""
         weights = interest_weights(states, self.half_life, self.count_power) * self.known[states.items]
-        held = sparse.csr_matrix((weights, states.items, states.indptr), shape=(len(states), len(vectors)))
-        found = unit(np.asarray(held @ vectors, dtype=np.float32))
+        found = unit(mixed(states.weighted(weights), vectors))
         found[np.bincount(states.row_of, weights, minlength=len(states)) <= 0] = np.nan
         return found
 

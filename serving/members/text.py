@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from scipy import sparse
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
@@ -13,6 +12,7 @@ from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
 from serving.queries import RECOMMEND, SEARCH, SIMILAR, Queries
+from serving.sparse import Weighted, mixed
 from serving.states import UserStates
 
 NEAREST, LEANING = 5, 0.5  # documents that a query leans towards, and how far
@@ -78,8 +78,7 @@ class Text(Member):
     def interests(self, states: UserStates) -> Floats:
         """(n, p) decayed mean of each user's projected items, of length one; zeros without history."""
         weights = interest_weights(states, self.half_life, self.count_power)
-        held = (weights, self.document_of[states.items], states.indptr)
-        return unit(np.asarray(sparse.csr_matrix(held, shape=(len(states), len(self.raw))) @ self.raw))
+        return unit(mixed(Weighted(states.indptr, self.document_of[states.items], weights), self.raw))
 
     def _asked(self, queries: Queries) -> Floats:
         if queries.text_vectors is None:

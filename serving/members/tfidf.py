@@ -13,6 +13,7 @@ from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
 from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR, Queries
+from serving.sparse import SparseRows, Weighted
 from serving.states import UserStates
 from serving.text import words
 
@@ -54,6 +55,7 @@ class Tfidf(Member):
         self.terms, self.idf = terms, idf
         self.documents, self.document_of, self.prior = documents, document_of, prior
         self.by_term = documents.T.tocsr()
+        self._documents, self._by_term = SparseRows(documents), SparseRows(self.by_term)
         self.silent = np.diff(documents.indptr) == 0
         self.half_life, self.count_power = half_life, count_power
 
@@ -75,9 +77,9 @@ class Tfidf(Member):
         """(n, n_items) values in [0, 1]; NaN = not scored."""
         profiles = self._asked(queries) if queries.scenario == SEARCH else self._profiles(queries.states)
         row_of = np.repeat(np.arange(len(queries)), np.diff(profiles.indptr))
-        length = np.sqrt(np.bincount(row_of, profiles.data**2, minlength=len(queries))).astype(np.float32)
-        profiles.data /= np.maximum(length, 1e-12)[row_of]
-        scores = (profiles @ self.by_term).toarray()
+        length = np.sqrt(np.bincount(row_of, profiles.weights**2, minlength=len(queries))).astype(np.float32)
+        shares = profiles.weights / np.maximum(length, 1e-12)[row_of]
+        scores = self._by_term.summed(profiles.of(shares))
         scores[length == 0] = np.nan
         scores[:, self.silent] = np.nan
         gathered: Floats = np.take(scores, self.document_of, axis=1)  # row by row in memory
@@ -85,16 +87,15 @@ class Tfidf(Member):
             gathered *= self.prior
         return gathered
 
-    def _profiles(self, states: UserStates) -> sparse.csr_matrix:
+    def _profiles(self, states: UserStates) -> Weighted:
         """(n, terms) weighted sums of the documents in each history."""
         weights = interest_weights(states, self.half_life, self.count_power)
-        held = (weights, self.document_of[states.items], states.indptr)
-        return sparse.csr_matrix(held, shape=(len(states), self.documents.shape[0])) @ self.documents
+        return self._documents.product(Weighted(states.indptr, self.document_of[states.items], weights))
 
-    def _asked(self, queries: Queries) -> sparse.csr_matrix:
+    def _asked(self, queries: Queries) -> Weighted:
         """(n, terms) IDF of each query's known words."""
         texts = queries.texts or ("",) * len(queries)
         known = [[self.terms[word] for word in dict.fromkeys(words(text)) if word in self.terms] for text in texts]
         indptr = np.cumsum([0, *map(len, known)])
         terms = np.array([term for row in known for term in row], dtype=np.int32)
-        return sparse.csr_matrix((self.idf[terms], terms, indptr), shape=(len(known), len(self.terms)))
+        return Weighted(indptr, terms, self.idf[terms])

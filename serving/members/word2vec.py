@@ -13,6 +13,7 @@ from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
 from serving.members.text import unit
 from serving.queries import RECOMMEND, SIMILAR, Queries
+from serving.sparse import mixed
 from serving.states import UserStates
 
 
@@ -60,7 +61,7 @@ class Word2vec(Member):
     def cosines(self, states: UserStates) -> Floats:
         """(n, n_items) scores without the prior."""
         weights = interest_weights(states, self.half_life, self.count_power)
-        interests = unit(np.asarray(states.matrix(weights, len(self.vectors)) @ self.vectors))
+        interests = unit(mixed(states.weighted(weights), self.vectors))
         scores: Floats = interests @ self.vectors.T
         scores[~interests.any(axis=1)] = np.nan
         scores[:, self.silent] = np.nan

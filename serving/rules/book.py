@@ -15,6 +15,7 @@ from serving.filters import allowed
 from serving.rules.conditions import item_condition, items_where, user_condition, users_where
 from serving.rules.likeness import Likeness
 from serving.rules.schema import Boost, Bury, Diversify, Filter, ItemRule, Pin, Rule, Rules
+from serving.sparse import SparseRows
 from serving.states import UserStates
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,8 @@ class Rulebook:
             vectors: (n_items, d), in which items that the same users take are near.
             rivals: (n_items, n_items) above 0 from an item to what stands in for it; None: nothing is known to.
         """
-        self.rules, self.likeness, self._rivals = rules, Likeness(catalogue, vectors), rivals
+        self.rules, self.likeness = rules, Likeness(catalogue, vectors)
+        self._rivals = None if rivals is None else SparseRows(rivals)
         self._items = len(catalogue)
         self._masks: dict[str, Bools] = {}
         self._given = {rule.name: catalogue.index(list(rule.given)) for rule in rules.rules}
@@ -104,9 +106,10 @@ class Rulebook:
         if self._rivals is None:
             return np.empty(0, np.int64), np.empty(0, np.int32)
         asked = held[states.row_of].astype(np.float32)
-        found = (states.matrix(asked, self._items) @ self._rivals).tocoo()
-        kept = mask[found.col] & (found.data > 0)
-        return found.row[kept].astype(np.int64), found.col[kept].astype(np.int32)
+        found = self._rivals.product(states.weighted(asked))
+        rows = np.repeat(np.arange(len(states)), np.diff(found.indptr))
+        kept = mask[found.columns] & (found.weights > 0)
+        return rows[kept], found.columns[kept]
 
     def pushes(self, task: str) -> list[tuple[Boost | Bury, Bools]]:
         """What boosts and buries in *task*, with the (n_items,) items of its `category` and `items`."""
