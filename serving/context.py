@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from components.common import columns as c
@@ -53,7 +52,10 @@ class _Kinds:
         found = [_factor(column) for column in (*texts, items[c.BRAND].astype(str))]
         sizes = np.array([int(codes.max(initial=-1)) + 2 for codes in found])  # the last one is nameless
         starts = np.cumsum(sizes) - sizes
-        columns = [np.where(codes < 0, size - 1, codes) + start for codes, size, start in zip(found, sizes, starts, strict=True)]
+        columns = [
+            np.where(codes < 0, size - 1, codes) + start
+            for codes, size, start in zip(found, sizes, starts, strict=True)
+        ]
         return cls(np.stack(columns, axis=1).astype(np.int32), (starts + sizes - 1).astype(np.int32), int(sizes.sum()))
 
 

@@ -5,6 +5,7 @@ loops are called as SciPy calls them: the same numbers are added in the same ord
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -46,7 +47,7 @@ class SparseRows:
         weights = np.ascontiguousarray(asked.weights, dtype=np.float32)
         rows = np.ascontiguousarray(asked.columns, dtype=np.int32)
         ends = asked.indptr.tolist()
-        for q, (start, end) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+        for q, (start, end) in enumerate(pairwise(ends)):
             if start < end:
                 self._add(rows[start:end], weights[start:end], out[q])
         return out
@@ -79,9 +80,7 @@ def mixed(asked: Weighted, vectors: Floats) -> Floats:
     out = np.zeros((n, d), dtype=np.float32)
     weights = np.ascontiguousarray(asked.weights, dtype=np.float32)
     rows = np.ascontiguousarray(asked.columns, dtype=np.int32)
-    loops.csr_matvecs(
-        n, len(vectors), d, asked.indptr.astype(np.int32), rows, weights, vectors.ravel(), out.ravel()
-    )
+    loops.csr_matvecs(n, len(vectors), d, asked.indptr.astype(np.int32), rows, weights, vectors.ravel(), out.ravel())
     return out
 
 
@@ -96,9 +95,5 @@ def of_each(matrix: SparseRows, wanted: Floats) -> Floats:
     """(n, rows) products of every row of *matrix* with every one of (n, columns) *wanted*."""
     out = np.zeros((len(wanted), len(matrix.sizes)), dtype=np.float32)
     for row, one in zip(out, np.ascontiguousarray(wanted, dtype=np.float32), strict=True):
-        loops.csr_matvec(
-            len(matrix.sizes), matrix.width, matrix.indptr, matrix.indices, matrix.data, one, row
-        )
+        loops.csr_matvec(len(matrix.sizes), matrix.width, matrix.indptr, matrix.indices, matrix.data, one, row)
     return out
-
-

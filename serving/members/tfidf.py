@@ -78,7 +78,7 @@ class Tfidf(Member):
         profiles = self._asked(queries) if queries.scenario == SEARCH else self._profiles(queries.states)
         row_of = np.repeat(np.arange(len(queries)), np.diff(profiles.indptr))
         length = np.sqrt(np.bincount(row_of, profiles.weights**2, minlength=len(queries))).astype(np.float32)
-        shares = profiles.weights / np.maximum(length, 1e-12)[row_of]
+        shares = np.asarray(profiles.weights / np.maximum(length, 1e-12)[row_of], dtype=np.float32)
         scores = self._by_term.summed(profiles.of(shares))
         scores[length == 0] = np.nan
         scores[:, self.silent] = np.nan
