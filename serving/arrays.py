@@ -1,6 +1,7 @@
 """Array types and the two selections every channel needs."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 PAD = -1
 GROUPS = 4  # groups of columns for each place: their maxima tell what the best reach
 WIDE = 16  # columns for each place from which that is worth finding
@@ -54,10 +56,10 @@ def _sorted(scores: Floats, k: int) -> Ints:
     """The same by partition and sort."""
     keyed = np.where(np.isnan(scores), -np.inf, scores)
     part = _best(keyed, k) if k < scores.shape[1] else np.broadcast_to(np.arange(k), keyed.shape).copy()
-    values = np.take_along_axis(keyed, part, axis=1)
+    values = at(keyed, part)
     order = np.argsort(-values, axis=1, kind="stable")
-    chosen = np.take_along_axis(part, order, axis=1).astype(np.int32)
-    chosen[np.isneginf(np.take_along_axis(values, order, axis=1))] = PAD
+    chosen = at(part, order).astype(np.int32)
+    chosen[np.isneginf(at(values, order))] = PAD
     return chosen
 
 
@@ -79,13 +81,20 @@ def _with_lowest(above: Bools, equal: Bools, k: int) -> Bools:
 def _best(keyed: Floats, k: int) -> Longs:
     """(n, k) columns of each row's k highest, ascending. Which equals argpartition takes depends on the processor."""
     part = np.argpartition(-keyed, k - 1, axis=1)[:, :k]
-    last = np.take_along_axis(keyed, part, axis=1).min(axis=1, keepdims=True, initial=np.inf)
+    last = at(keyed, part).min(axis=1, keepdims=True, initial=np.inf)
     shared = np.flatnonzero((_counted(keyed >= last) > k) & (last[:, 0] > -np.inf))
     rows = keyed[shared]
     chosen = _with_lowest(rows > last[shared], rows == last[shared], k)
     part[shared] = np.nonzero(chosen)[1].reshape(len(shared), k)
     part.sort(axis=1)
     return np.asarray(part, dtype=np.int64)
+
+
+def at(values: npt.NDArray[Scalar], places: npt.NDArray[np.integer]) -> npt.NDArray[Scalar]:
+    """(n, k, ...) of *values* (n, c, ...) those at (n, k) *places*: take_along_axis, with less ado."""
+    if len(values) == 1:
+        return values[0][places[0]][None]
+    return values[np.arange(len(values))[:, None], places]
 
 
 def gather(scores: Floats, candidates: Ints) -> Floats:

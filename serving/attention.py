@@ -25,6 +25,7 @@ BY_VIEW = 3  # what each view tells: the mean nearness, the mean age, how much w
 SEEN = VIEWS * BY_VIEW + 1  # and the nearest entry
 FURTHEST = 4.0  # standard deviations; what lies beyond is drawn in
 RANK_OFFSET = 5.0
+USERS = 8  # of which histories are looked at at once: what that takes stays in the cache
 Row = tuple[float, ...]
 Rows = Annotated[tuple[Row, ...], Field(min_length=1)]
 
@@ -69,8 +70,9 @@ class Attention(Config):
         return self
 
     @cached_property
-    def _ready(self) -> list["_Arrays"]:
-        return [_Arrays.of(net) for net in self.nets]
+    def arrays(self) -> "Arrays":
+        """The networks as arrays."""
+        return Arrays.of(self)
 
     def added(self, columns: Floats, traces: Traces | None) -> Floats:
         """What the networks add to the candidates of the head.
@@ -82,16 +84,18 @@ class Attention(Config):
         Returns:
             (n, m) float32.
         """
-        read = inputs(columns, len(self.members), self.center, self.scale)
+        arrays, n = self.arrays, len(columns)
+        read = inputs(columns, len(self.members), arrays.center, arrays.scale)
         look = Look.of(traces) if traces is not None else Look.nothing(*columns.shape[:2])
-        said = sum((net.say(read, look) for net in self._ready), np.zeros(columns.shape[:2])) / len(self._ready)
-        return np.asarray(said, dtype=np.float32)
+        pieces = [slice(start, start + USERS) for start in range(0, n, USERS)]
+        said = [arrays.say(read[rows], Look(look.near[rows], look.marks[rows], look.known[rows])) for rows in pieces]
+        return np.concatenate([np.empty((0, columns.shape[1]), np.float32), *said])
 
 
-def inputs(columns: Floats, members: int, center: Row, scale: Row) -> Floats:
+def inputs(columns: Floats, members: int, center: npt.ArrayLike, scale: npt.ArrayLike) -> Floats:
     """(n, m, C + K): the trees' columns standardised, ranks by their reciprocals, 0 where unknown; and what is."""
     unknown = columns <= UNKNOWN
-    z = (reciprocal(columns, members) - np.array(center, np.float32)) / np.array(scale, np.float32)
+    z = (reciprocal(columns, members) - np.asarray(center, np.float32)) / np.asarray(scale, np.float32)
     z = np.where(unknown, 0, np.clip(z, -FURTHEST, FURTHEST))
     return np.concatenate([z, unknown[:, :, :members]], axis=2).astype(np.float32)
 
@@ -131,50 +135,59 @@ class Look:
 
 
 @dataclass(frozen=True)
-class _Arrays:
-    """A net as arrays; hidden and out without their biases."""
+class Arrays:
+    """The networks as arrays: center, scale of their inputs; temperature (V,) and fade (V, MARKS) of all their views.
 
+    hidden, out: by network, (inputs, units) and (units,), with the biases.
+    """
+
+    center: Floats
+    scale: Floats
     temperature: Floats
     fade: Floats
-    hidden: Floats
-    hidden_bias: Floats
-    out: Floats
-    out_bias: np.float32
+    hidden: list[tuple[Floats, Floats]]
+    out: list[tuple[Floats, np.float32]]
 
     @classmethod
-    def of(cls, net: Net) -> "_Arrays":
-        hidden, out = np.array(net.hidden, np.float32), np.array(net.out, np.float32)
+    def of(cls, ensemble: Attention) -> "Arrays":
+        """Lay the networks out."""
+        hidden = [np.array(net.hidden, np.float32) for net in ensemble.nets]
+        out = [np.array(net.out, np.float32) for net in ensemble.nets]
         return cls(
-            np.array(net.temperature, np.float32),
-            np.array(net.fade, np.float32),
-            np.ascontiguousarray(hidden[:, :-1].T),
-            hidden[:, -1],
-            out[:-1],
-            np.float32(out[-1]),
+            np.array(ensemble.center, np.float32),
+            np.array(ensemble.scale, np.float32),
+            np.array([net.temperature for net in ensemble.nets], np.float32).ravel(),
+            np.array([net.fade for net in ensemble.nets], np.float32).reshape(-1, MARKS),
+            [(np.ascontiguousarray(rows[:, :-1].T), rows[:, -1]) for rows in hidden],
+            [(row[:-1], np.float32(row[-1])) for row in out],
         )
 
     def say(self, read: Floats, look: Look) -> Floats:
-        """(n, m) what this net adds."""
-        seen = np.concatenate([read, self._seen(look)], axis=2)
-        on = np.tanh(seen @ self.hidden + self.hidden_bias)
-        return np.asarray(on @ self.out + self.out_bias, dtype=np.float32)
+        """(n, m) the mean of what the networks add."""
+        views, nearest = self._seen(look)
+        said = np.zeros(read.shape[:2], dtype=np.float32)
+        for number, ((hidden, hidden_bias), (out, out_bias)) in enumerate(zip(self.hidden, self.out, strict=True)):
+            own = views[:, :, number * VIEWS * BY_VIEW : (number + 1) * VIEWS * BY_VIEW]
+            on = np.tanh(np.concatenate([read, own, nearest], axis=2) @ hidden + hidden_bias)
+            said += on @ out + out_bias
+        return np.asarray(said / len(self.hidden), dtype=np.float32)
 
-    def _seen(self, look: Look) -> Floats:
-        """(n, m, SEEN); all 0 for a user without a history."""
+    def _seen(self, look: Look) -> tuple[Floats, Floats]:
+        """(n, m, V * BY_VIEW) what every view tells, and (n, m, 1) the nearest entry; 0 for users without a history."""
         n, m, h = look.near.shape
         if h == 0:
-            return np.zeros((n, m, SEEN), dtype=np.float32)
-        bar = np.where(look.known, 0, np.float32(-1e9))[:, None, :]
-        parts = []
-        for temperature, fade in zip(self.temperature, self.fade, strict=True):
-            at = look.near * temperature + (look.marks @ fade)[:, None, :] + bar
-            highest = at.max(axis=2, keepdims=True)
-            weight = np.exp(at - highest)
-            sums = weight.sum(axis=2, keepdims=True)
-            share = weight / sums
-            age = (share @ look.marks[:, :, :1])[:, :, 0]
-            parts += [(share * look.near).sum(axis=2), age / 3, (np.log(sums) + highest)[:, :, 0] / 5]
-        parts.append((look.near + bar).max(axis=2))
-        seen = np.stack(parts, axis=2)
+            return np.zeros((n, m, len(self.fade) * BY_VIEW), np.float32), np.zeros((n, m, 1), np.float32)
+        bar = np.where(look.known, 0, np.float32(-1e9))
+        ages = np.ascontiguousarray(look.marks[:, :, 0])
+        at = look.near[:, None] * self.temperature[:, None, None]  # (n, V, m, h)
+        at += (np.matmul(look.marks, self.fade.T).transpose(0, 2, 1) + bar[:, None])[:, :, None]
+        highest = at.max(axis=3)
+        at -= highest[..., None]
+        weight = np.exp(at, out=at)
+        sums = weight.sum(axis=3)
+        near = np.einsum("nvmh,nmh->nvm", weight, look.near) / sums
+        age = np.einsum("nvmh,nh->nvm", weight, ages) / sums
+        views = np.stack([near, age / 3, (np.log(sums) + highest) / 5], axis=2)  # (n, V, BY_VIEW, m)
+        nearest = (look.near + bar[:, None]).max(axis=2)[:, :, None]
         some = look.known.any(axis=1).reshape(n, 1, 1)
-        return np.where(some, seen, np.float32(0)).astype(np.float32)
+        return np.where(some, views.reshape(n, -1, m).transpose(0, 2, 1), 0), np.where(some, nearest, 0)

@@ -1,7 +1,8 @@
 """The blend: M(x) = sum over members of w_k · M_k(x), with an explanation that is exact because it is the sum."""
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -9,26 +10,25 @@ from pydantic import Field, model_validator
 
 from components.common.config import Config
 from components.common.errors import ReleaseError
-from serving.arrays import Floats, Longs
+from serving.arrays import Floats
 from serving.attention import Attention
-from serving.breadth import PAGE, POPULARITY, held_back, lift
+from serving.breadth import PAGE
 from serving.calibration import FEATURES, RRF
 from serving.context import CONTEXT
-from serving.evidence import Evidence
 from serving.gate import Gate
 from serving.part import Part
-from serving.trees import Trees, head_columns, sunk
+from serving.trees import Trees
 
 __all__ = [
     "CONTEXT_PART",
     "FEATURES",
+    "HISTORY",
     "Blend",
     "Fusion",
+    "Ready",
+    "Rows",
     "TaskFusion",
     "Weights",
-    "apply",
-    "corrections",
-    "strangers",
 ]
 
 Weights = tuple[tuple[float, ...], ...]
@@ -99,6 +99,17 @@ class Blend(Config):
         absent = [name for name in self.members if name not in present]
         return self.without.get(absent[0], self) if len(absent) == 1 else self
 
+    def ready(self, present: tuple[str, ...]) -> "Ready":
+        """Its numbers for a request that the members *present* answer, in that order."""
+        found = self._ready.get(present)
+        if found is None or found.blend is not self:  # a copy of a model keeps what was cached for the first
+            found = self._ready[present] = Ready.of(self, present)
+        return found
+
+    @cached_property
+    def _ready(self) -> dict[tuple[str, ...], "Ready"]:
+        return {}
+
     def weights_of(self, present: Sequence[str]) -> Doubles:
         """Weights of the members *present*, in that order; unknown ones weigh nothing.
 
@@ -116,6 +127,45 @@ class Blend(Config):
         if any(name not in present for name in self.members):
             rows = _renormalised(rows, float(np.abs(self.table).sum()))
         return rows
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A blend as arrays over the features of P members present.
+
+    table: (1 + H, F * P) the weights, feature by feature, then what each of the H units of the gate adds to them.
+    order: (K,) where among the members present those of the blend are, if all are; depth: how many are corrected.
+    """
+
+    blend: Blend
+    table: Floats
+    order: list[int]
+    depth: int
+
+    @classmethod
+    def of(cls, blend: Blend, present: tuple[str, ...]) -> "Ready":
+        """For the members *present*, in that order."""
+        rows = [blend.weights_of(present).astype(np.float32), *_gate_rows(blend, present)]
+        second = blend.trees or blend.attention
+        whole = second is not None and set(blend.members) <= set(present)
+        order = [present.index(name) for name in blend.members] if whole else []
+        table = np.stack(rows).transpose(0, 2, 1).reshape(len(rows), -1)
+        return cls(blend, np.ascontiguousarray(table), order, second.depth if second is not None and whole else 0)
+
+    @property
+    def corrects(self) -> bool:
+        """Are the best candidates looked at once more; only where no member is absent."""
+        return self.depth > 0
+
+
+def _gate_rows(blend: Blend, present: tuple[str, ...]) -> list[Floats]:
+    """Of each unit of the gate (P, F), what it adds to the weights of the members *present*."""
+    if blend.gate is None:
+        return []
+    table = blend.gate.table.reshape(-1, blend.gate.size, len(FEATURES))
+    own = [blend.members.index(name) if name in blend.members else -1 for name in present]
+    known = np.array(own) >= 0
+    return [np.where(known[:, None], unit[own], 0).astype(np.float32) for unit in table]
 
 
 class TaskFusion(Config):
@@ -149,97 +199,6 @@ class Fusion(Part):
         if name not in fusion.methods:
             raise ReleaseError(f"fusion: task '{task}' has no method '{name}'; found {sorted(fusion.methods)}.")
         return fusion.methods[name]
-
-
-def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None = None) -> Floats:
-    """Each member's contribution to each candidate's score, and the context's; the score is their sum.
-
-    Args:
-        blend: the weights; users without a history are answered by its blend for strangers, where it has one.
-        evidence: of members of the blend, in any order; those missing are absent for this request.
-        weights: the request's own factors by member; they scale its whole contribution.
-
-    Returns:
-        (n, c, P + 1) float32: the P members of the evidence, and last what belongs to none (CONTEXT_PART).
-    """
-    parts = _parts(blend, evidence)
-    strange = strangers(blend, evidence)
-    if blend.strangers is not None and len(strange):
-        parts[strange] = _parts(blend.strangers, evidence.take(strange))
-    if weights:
-        parts[..., :-1] *= np.array([weights.get(name, 1.0) for name in evidence.members], dtype=np.float32)
-    parts[..., -1] += lifted(blend, evidence, parts.sum(axis=2), strange)
-    return parts
-
-
-def lifted(blend: Blend, evidence: Evidence, total: Floats, strange: Rows) -> Floats:
-    """(n, c) what the seats add to the *total* (n, c): nothing for the rows *strange*, whose blend has none."""
-    fitted = blend.for_present(evidence.members)
-    added = lift(evidence, total, fitted.host, fitted.seats)
-    if blend.strangers is not None:
-        added[strange] = 0
-    return added
-
-
-def strangers(blend: Blend, evidence: Evidence) -> Rows:
-    """Rows of the questions that the blend for strangers answers: nothing is known of who asks; none without it."""
-    if blend.strangers is None:
-        return np.zeros(0, dtype=np.intp)
-    return np.flatnonzero(~evidence.context[..., HISTORY].any(axis=1))
-
-
-def _parts(blend: Blend, evidence: Evidence) -> Floats:
-    fitted = blend.for_present(evidence.members)
-    parts = np.zeros((*evidence.scores.shape[:2], len(evidence.members) + 1), dtype=np.float32)
-    parts[..., :-1] = _weighted(fitted, evidence)
-    second = fitted.trees or fitted.attention
-    if second is not None and set(fitted.members) <= set(evidence.members):
-        order = [*(evidence.members.index(name) for name in fitted.members), -1]
-        parts[..., order] += _corrected(fitted, second.depth, evidence.of(fitted.members), parts[..., order[:-1]])
-    if fitted.reach and POPULARITY in evidence.members:
-        held = np.float32(fitted.reach) * held_back(evidence, parts.sum(axis=2))
-        parts[..., evidence.members.index(POPULARITY)] -= held
-    return parts
-
-
-def _weighted(blend: Blend, evidence: Evidence) -> Floats:
-    rows = blend.weights_of(evidence.members).astype(np.float32)
-    total = np.zeros(evidence.scores.shape, dtype=np.float32)
-    for feature in np.flatnonzero(rows.any(axis=0)):
-        total += evidence.features[..., feature] * rows[:, feature]
-    if blend.gate is not None:
-        place = [column for column, name in enumerate(evidence.members) if name in blend.members]
-        extra = blend.gate.extra(evidence.context)[:, :, [blend.members.index(evidence.members[k]) for k in place]]
-        total[:, :, place] += np.einsum("nckf,nckf->nck", extra, evidence.features[:, :, place])
-    return total
-
-
-def _corrected(fitted: Blend, depth: int, evidence: Evidence, linear: Floats) -> Floats:
-    """(n, c, K + 1) what trees and attention add to the head; the others are kept below it, in their order.
-
-    evidence, linear: of the members of the blend, in its order.
-    """
-    total = np.where(evidence.valid, linear.sum(axis=2), np.float32(-np.inf))
-    order, columns, looked = corrections(fitted, depth, evidence, total)
-    added = np.zeros((*order.shape, linear.shape[2] + 1), dtype=np.float32)
-    if fitted.trees is not None:
-        added += fitted.trees.added(columns, np.take_along_axis(linear, order[:, :, None], axis=1))
-    added[..., -1] += looked
-    out = np.zeros((*total.shape, added.shape[2]), dtype=np.float32)
-    np.put_along_axis(out, order[:, :, None], added, axis=1)
-    out[..., -1] += sunk(total, order, added.sum(axis=2))
-    out[~evidence.valid] = 0
-    return out
-
-
-def corrections(fitted: Blend, depth: int, evidence: Evidence, total: Floats) -> tuple[Longs, Floats, Floats]:
-    """(n, m) places of the head by the linear *total* (n, c), what trees read of it, and (n, m) what attention adds."""
-    order = np.argsort(-total, axis=1, kind="stable")[:, :depth]
-    columns = head_columns(evidence, total, order)
-    if fitted.attention is None:
-        return order, columns, np.zeros(order.shape, dtype=np.float32)
-    traces = None if evidence.traces is None else evidence.traces.of_places(order)
-    return order, columns, fitted.attention.added(columns, traces)
 
 
 def _renormalised(rows: Doubles, wanted: float) -> Doubles:

@@ -5,7 +5,7 @@ Both change little of what a user sees first, where it is worth the most.
 
 import numpy as np
 
-from serving.arrays import PAD, Floats, Ints, top_k
+from serving.arrays import PAD, Floats, Ints, at, top_k
 from serving.evidence import Evidence
 
 POPULARITY = "popularity"  # the member that breaks ties, and that knows what sells
@@ -80,7 +80,7 @@ def lift(evidence: Evidence, total: Floats, host: str, seats: int) -> Floats:
     low = np.where(new[:, PAGE] == PAD, high - 1, _at(total, new[:, PAGE]))
     steps = np.arange(seats, 0, -1, dtype=np.float32) / np.float32(seats + 1)
     wanted = low[:, None] + (high - low)[:, None] * steps
-    added[rows[:, None], picks[rows]] = wanted[rows] - np.take_along_axis(total, np.maximum(picks, 0), axis=1)[rows]
+    added[rows[:, None], picks[rows]] = wanted[rows] - at(total, np.maximum(picks, 0))[rows]
     return added
 
 
@@ -88,9 +88,9 @@ def _least_sold(best: Ints, kept: Ints, sold: Floats, seats: int) -> Ints:
     """(n, seats) of the first AMONG of *best* that are not *kept* the least sold, the least sold first."""
     free = (best != PAD) & ~(best[:, :, None] == kept[:, None, :]).any(axis=2)
     free &= np.cumsum(free, axis=1) <= AMONG
-    little = np.where(free, -np.take_along_axis(sold, np.maximum(best, 0), axis=1), NEVER)
+    little = np.where(free, -at(sold, np.maximum(best, 0)), NEVER)
     chosen = top_k(little, seats)
-    return np.where(chosen == PAD, PAD, np.take_along_axis(best, np.maximum(chosen, 0), axis=1))
+    return np.where(chosen == PAD, PAD, at(best, np.maximum(chosen, 0)))
 
 
 def _at(total: Floats, places: Ints) -> Floats:

@@ -19,6 +19,12 @@ _NOT_SCORED = np.int64(np.iinfo(np.int32).max)
 
 
 def features(scores: Floats, valid: Bools) -> Floats:
+    """(n, c, K, F) the features of `feature_rows` by candidate and member."""
+    n, c, k = scores.shape
+    return feature_rows(scores, valid).reshape(n, len(FEATURES), k, c).transpose(0, 3, 2, 1)
+
+
+def feature_rows(scores: Floats, valid: Bools) -> Floats:
     """Calibrated features of every member's scores.
 
     Args:
@@ -26,7 +32,7 @@ def features(scores: Floats, valid: Bools) -> Floats:
         valid: (n, c) is this a candidate, not padding.
 
     Returns:
-        (n, c, K, F) in [0, 1], F as in FEATURES; with rank0 = 0 for the member's best scored candidate of the query
+        (n, F * K, c) in [0, 1], F as in FEATURES, in each the K members; with rank0 = 0 for the member's best scored
         (ties go to the earlier candidate):
         value = (score - min) / (max - min), 1 where all scored candidates tie; rrf = 61 / (61 + rank0);
         top = 1 / (1 + rank0); borda = 1 - rank0 / number of candidates; vote = rank0 < 10; missing = 0.
@@ -35,7 +41,8 @@ def features(scores: Floats, valid: Bools) -> Floats:
     by_member = np.ascontiguousarray(scores.transpose(0, 2, 1))  # (n, K, c)
     scored = np.isfinite(by_member) & valid[:, None, :]
     n, k, c = by_member.shape
-    out = np.empty((len(FEATURES), n, k, c), dtype=np.float32)
+    kept = np.empty((n, len(FEATURES), k, c), dtype=np.float32)
+    out = kept.transpose(1, 0, 2, 3)
     out[VALUE] = _value(by_member, scored)
     order = ranks(by_member, scored)
     tables = _rank_tables(c)
@@ -44,7 +51,7 @@ def features(scores: Floats, valid: Bools) -> Floats:
     width = np.maximum(valid.sum(axis=1), 1).astype(np.float32)[:, None, None]
     np.multiply(scored, 1 - order / width, out=out[BORDA], casting="unsafe")
     np.greater(valid[:, None, :], scored, out=out[MISSING], casting="unsafe")
-    return out.transpose(1, 3, 2, 0)
+    return kept.reshape(n, len(FEATURES) * k, c)
 
 
 def ranks(scores: Floats, scored: Bools) -> Ints:

@@ -15,7 +15,7 @@ from serving.ads import CLICKS_FILE, ClickModel, Shown
 from serving.answer import answer
 from serving.arrays import PAD, Bools, Floats, Ints, gather, gather_all, top_k
 from serving.audience import AUDIENCE_FILE, AudienceModel
-from serving.blend import Blend, Fusion
+from serving.blend import Fusion
 from serving.campaigns import Campaigns
 from serving.catalogue import Catalogue
 from serving.context import ContextReader
@@ -27,7 +27,7 @@ from serving.members.base import Member, load_members
 from serving.members.relations import rivals
 from serving.pool import Pool, Ranking, union
 from serving.queries import ADS, CAMPAIGN, DISCOVERY, NEXT_BASKET, RECOMMEND, SEARCH, Queries
-from serving.ranking import contributions, in_order, totals
+from serving.ranking import rank_with
 from serving.release import Manifest, verify
 from serving.rules.book import Hidden, Rulebook
 from serving.rules.ranking import rank_by_rules
@@ -289,13 +289,6 @@ def first_shown(rows: Mapping[str, Floats], k: int) -> Ints:
     """(n, k) the first catalogue rows that are not hidden, -1 after the last."""
     hidden = np.isneginf(next(iter(rows.values())))
     return top_k(np.where(hidden, -np.inf, 0).astype(np.float32), k)
-
-
-def rank_with(pool: Pool, blend: Blend, k: int, weights: Mapping[str, float] | None = None) -> Ranking:
-    """The k best of a pool by one blend; a contribution per member and of the context, summing to the score."""
-    parts, names = contributions(pool, blend, weights)
-    total = totals(parts, pool.valid)
-    return in_order(pool.candidates, total, parts, names, pool.best(total, k))
 
 
 def _masked(scores: Floats, hidden: Hidden, allowed: Bools | None) -> Floats:

@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from serving.arrays import Bools, Floats
-from serving.calibration import features
+from serving.arrays import Bools, Floats, at
+from serving.calibration import FEATURES, feature_rows
 from serving.context import CONTEXT
 from serving.traces import Traces
 
@@ -33,9 +33,24 @@ class Evidence:
         return cls(members, scores, valid, np.zeros((*valid.shape, len(CONTEXT)), dtype=np.float32))
 
     @cached_property
+    def rows(self) -> Floats:
+        """(n, F * K, c) calibrated features of the scores, see serving.calibration: by feature, then by member."""
+        return feature_rows(self.scores, self.valid)
+
+    @property
     def features(self) -> Floats:
-        """(n, c, K, F) calibrated features of the scores, see serving.calibration."""
-        return features(self.scores, self.valid)
+        """(n, c, K, F) the same by candidate."""
+        n, c = self.valid.shape
+        return self.rows.reshape(n, len(FEATURES), len(self.members), c).transpose(0, 3, 2, 1)
+
+    def at(self, places: npt.NDArray[np.intp]) -> "Evidence":
+        """The candidates at (n, k) *places* alone, with the features that they have among all."""
+        if places.shape == self.valid.shape and (places == np.arange(places.shape[1])).all():
+            return self
+        scores, context = (at(part, places) for part in (self.scores, self.context))
+        few = Evidence(self.members, scores, at(self.valid, places), context)
+        few.__dict__["rows"] = at(self.rows.transpose(0, 2, 1), places).transpose(0, 2, 1)
+        return few
 
     def of(self, names: Sequence[str]) -> "Evidence":
         """The same candidates as the members *names* alone see them."""
@@ -43,8 +58,10 @@ class Evidence:
             return self
         columns = [self.members.index(name) for name in names]
         restricted = Evidence(tuple(names), self.scores[:, :, columns], self.valid, self.context, self.traces)
-        if "features" in self.__dict__:
-            restricted.__dict__["features"] = self.features[:, :, columns]
+        if "rows" in self.__dict__:
+            n, c = self.valid.shape
+            own = self.rows.reshape(n, len(FEATURES), len(self.members), c)[:, :, columns]
+            restricted.__dict__["rows"] = own.reshape(n, len(FEATURES) * len(columns), c)
         return restricted
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Evidence":

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from serving.arrays import PAD, Bools, Floats, Ints, Longs, top_k
+from serving.arrays import PAD, Bools, Floats, Ints, Longs, at, top_k
 from serving.breadth import POPULARITY
 from serving.evidence import Evidence
 from serving.states import UserStates
@@ -55,41 +55,21 @@ class Pool:
         return Evidence(self.members, self.scores, self.valid, self.context, self.traces)
 
     def best(self, totals: Floats, k: int) -> Ints:
-        """(n, min(k, c)) places of the highest *totals* (n, c), best first, -1 after the last.
+        """(n, min(k, c)) places of the highest *totals* (n, c), best first, -1 after the last; see `best_of`."""
+        return self.best_of(totals, np.broadcast_to(np.arange(totals.shape[1]), totals.shape), k)
 
-        Of equals the more popular comes first, then the lower catalogue row: for a user of whom nothing is known,
-        all that the other members say is equal.
+    def best_of(self, totals: Floats, places: Longs, k: int) -> Ints:
+        """(n, min(k, w)) columns of the highest *totals* (n, w), of the candidates at *places* (n, w), best first.
+
+        -1 after the last. Of equals the more popular comes first, then the lower catalogue row: for a user of whom
+        nothing is known, all that the other members say is equal.
         """
         if POPULARITY not in self.members:
             return top_k(totals, k)
-        keys = descending(totals).astype(np.int64) << 32
-        keys += self._standing
-        keys.sort(axis=1)
-        keys = keys[:, :k]
-        order = np.take_along_axis(self._by_popularity, keys & 0xFFFFFFFF, axis=1)
-        return np.where(keys >> 32 == HIDDEN, PAD, order).astype(np.int32)
-
-    @cached_property
-    def _by_popularity(self) -> Longs:
-        """(n, c) places, the most popular first, not scored last, equals by row: how equal totals are ordered."""
-        popular = self.scores[:, :, self.members.index(POPULARITY)]
-        return np.argsort(-popular, axis=1, kind="stable")
-
-    @cached_property
-    def _standing(self) -> Longs:
-        """(n, c) where each place stands in that order."""
-        standing = np.empty_like(self._by_popularity)
-        np.put_along_axis(standing, self._by_popularity, np.arange(standing.shape[1])[None, :], axis=1)
-        return standing
-
-
-def descending(totals: Floats) -> Ints:
-    """Whole numbers that rise as *totals* fall; minus zero is zero. No NaN."""
-    bits = (totals + np.float32(0)).view(np.int32)
-    return ~(bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF)))
-
-
-HIDDEN = int(descending(np.array([-np.inf], dtype=np.float32))[0])
+        popular = at(self.scores[:, :, self.members.index(POPULARITY)], places)
+        order = np.lexsort((np.where(np.isnan(popular), np.inf, -popular), -totals), axis=1)[:, :k]
+        hidden = np.isneginf(at(totals, order))
+        return np.where(hidden, PAD, order).astype(np.int32)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from serving.arrays import PAD, Bools, Floats, Ints
+from serving.arrays import PAD, Bools, Floats, Ints, at
 from serving.states import UserStates
 
 MOST = 50  # newest entries of a history that are read
@@ -69,7 +69,7 @@ class Traces:
 
     def of_places(self, order: npt.NDArray[np.intp]) -> "Traces":
         """The same users with the candidates at the places *order* (n, m) alone."""
-        return Traces(self.vectors, self.items, self.marks, np.take_along_axis(self.candidates, order, axis=1))
+        return Traces(self.vectors, self.items, self.marks, at(self.candidates, order))
 
     def near(self) -> Floats:
         """(n, c, h) cosine of every candidate to every entry; 0 for padding and for items without a vector."""

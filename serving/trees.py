@@ -4,6 +4,7 @@ Trees read what a linear blend cannot use: raw scores, ranks, the linear score i
 the `depth` best candidates of the linear blend; the others keep their order, below them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
@@ -11,17 +12,17 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
-from scipy import sparse
 
 from components.common.config import Config
-from serving.arrays import Floats, Longs
+from serving.arrays import Floats, Ints, at
 from serving.calibration import MISSING, TOP, VALUE
 from serving.context import CONTEXT
 from serving.evidence import Evidence
+from serving.sparse import Weighted, mixed
 
 UNKNOWN = np.float32(-1e30)  # what trees read where a member did not score
 MOST_LEAVES = 16
-ROWS = 2_000  # candidates walked through the trees at once
+ROWS = 128  # candidates walked through the trees at once: what that takes stays in the cache
 
 
 class Tree(Config):
@@ -106,16 +107,14 @@ def columns_of(members: tuple[str, ...]) -> tuple[str, ...]:
 
 def head_columns(evidence: Evidence, total: Floats, order: npt.NDArray[np.intp]) -> Floats:
     """(n, depth, len(columns_of)) columns of the candidates *order* (n, depth), best first by the linear *total*."""
-    places = order[:, :, None]
-    features = evidence.features
-    value, top, missing = (np.take_along_axis(features[..., f], places, axis=1) for f in (VALUE, TOP, MISSING))
-    scores = np.take_along_axis(evidence.scores, places, axis=1)
+    value, top, missing = (at(evidence.features[..., f], order) for f in (VALUE, TOP, MISSING))
+    scores = at(evidence.scores, order)
     known = np.isfinite(scores) & (missing == 0)
     rank = 1 / np.maximum(top, np.float32(1e-6))
-    linear = np.take_along_axis(total, order, axis=1)[:, :, None]
+    linear = at(total, order)[:, :, None]
     linear = np.where(np.isfinite(linear), linear, UNKNOWN)
     read = [np.where(known, part, UNKNOWN) for part in (value, rank, scores)]
-    context = np.take_along_axis(evidence.context, places, axis=1)
+    context = at(evidence.context, order)
     return np.concatenate([*read, linear, linear - linear[:, :1], context], axis=2).astype(np.float32)
 
 
@@ -127,7 +126,7 @@ def sunk(total: Floats, order: npt.NDArray[np.intp], added: Floats) -> Floats:
         order: (n, m) places that are corrected.
         added: (n, m) by how much.
     """
-    head = np.take_along_axis(total, order, axis=1) + added
+    head = at(total, order) + added
     lowest = np.where(np.isfinite(head), head, np.inf).min(axis=1)
     rest = total.copy()
     np.put_along_axis(rest, order, -np.inf, axis=1)
@@ -138,17 +137,20 @@ def sunk(total: Floats, order: npt.NDArray[np.intp], added: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Flat:
-    """T trees of at most S nodes. feature, threshold, mask: (T * S,). owned: (T * (S + 1), K + 2) of each leaf.
+    """T trees of at most S nodes. feature: (S * T,), threshold, ruled: (S * T, 1), the first nodes of all trees first.
 
     A node whose condition fails rules out the leaves to its left: of a tree's leaves, numbered from the left, the
-    first that no node rules out is the one reached.
+    first that no node rules out is the one reached. ruled: those leaves as bits. owned: (T * (S + 1), K + 2) what each
+    leaf adds, by owner; values: (T * (S + 1),) in all.
     """
 
     trees: int
+    size: int
     feature: npt.NDArray[np.intp]
     threshold: Floats
-    mask: npt.NDArray[np.uint16]
+    ruled: Ints
     owned: Floats
+    values: Floats
 
     @classmethod
     def of(cls, ensemble: Trees) -> "Flat":
@@ -159,45 +161,48 @@ class Flat:
         count = len(ensemble.trees)
         feature = np.zeros((count, size), dtype=np.intp)
         threshold = np.full((count, size), np.inf, dtype=np.float32)
-        mask = np.full((count, size), 0xFFFF, dtype=np.uint16)
+        ruled = np.zeros((count, size), dtype=np.int32)
         owned = np.zeros((count, size + 1, k + 2), dtype=np.float64)
         for number, tree in enumerate(ensemble.trees):
             nodes = len(tree.feature)
             feature[number, :nodes] = tree.feature
             threshold[number, :nodes] = [_down(value) for value in tree.threshold]
             if nodes:
-                _lay(tree, 0, np.zeros(k + 2), owner, mask[number], owned[number], 0)
-        return cls(count, feature.ravel(), threshold.ravel(), mask.ravel(), owned.reshape(-1, k + 2).astype(np.float32))
+                _lay(tree, 0, np.zeros(k + 2), owner, ruled[number], owned[number], 0)
+        leaves = owned.reshape(-1, k + 2).astype(np.float32)
+        by_node = threshold.T.reshape(-1, 1), ruled.T.reshape(-1, 1)
+        return cls(count, size, feature.T.ravel(), *by_node, leaves, leaves.sum(axis=1))
 
     def attribute(self, columns: Floats) -> Floats:
         """(m, K + 2) what the trees add to each of m rows: by member, the linear score, the context."""
         if not self.trees:
             return np.zeros((len(columns), self.owned.shape[1]), dtype=np.float32)
-        parts = [self._attribute(columns[start : start + ROWS]) for start in range(0, len(columns), ROWS)]
-        return np.concatenate(parts) if parts else np.zeros((0, self.owned.shape[1]), dtype=np.float32)
+        leaf = np.concatenate([np.empty((0, self.trees), np.int32), *(part.T for part in self._leaves(columns))])
+        ends = np.arange(len(columns) + 1) * self.trees
+        return mixed(Weighted(ends, leaf.ravel(), np.ones(leaf.size, dtype=np.float32)), self.owned)
 
     def sum(self, columns: Floats) -> Floats:
         """(m,) what the trees add in all to each of m rows."""
         if not self.trees:
             return np.zeros(len(columns), dtype=np.float32)
-        values = self.owned.sum(axis=1)
-        pieces = (columns[start : start + ROWS] for start in range(0, len(columns), ROWS))
-        parts = [values[self._leaves(piece)].sum(axis=1) for piece in pieces]
-        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+        parts = [self.values.take(leaf).sum(axis=0, dtype=np.float64) for leaf in self._leaves(columns)]
+        return np.concatenate([np.empty(0), *parts]).astype(np.float32)
 
-    def _leaves(self, columns: Floats) -> Longs:
-        """(m, T) rows of `owned` that each row reaches."""
-        failed = columns[:, self.feature] > self.threshold
-        masks = np.where(failed, self.mask, np.uint16(0xFFFF)).reshape(len(columns), self.trees, -1)
-        left = np.bitwise_and.reduce(masks, axis=2)
-        return np.asarray(_FIRST[left].astype(np.int64) + np.arange(self.trees) * (masks.shape[2] + 1))
+    def _leaves(self, columns: Floats) -> Iterator[Ints]:
+        """(T, at most ROWS) the leaves that rows reach, some rows at a time.
 
-    def _attribute(self, columns: Floats) -> Floats:
-        leaf = self._leaves(columns)
-        ones = np.ones(leaf.size, dtype=np.float32)
-        ends = np.arange(len(columns) + 1) * self.trees
-        reached = sparse.csr_matrix((ones, leaf.ravel(), ends), shape=(len(columns), len(self.owned)))
-        return np.asarray(reached @ self.owned, dtype=np.float32)
+        A condition fails where threshold - value is negative: its sign, spread over the number, picks what is ruled
+        out, without a branch.
+        """
+        first = np.arange(self.trees, dtype=np.int32)[:, None] * (self.size + 1)
+        for start in range(0, len(columns), ROWS):
+            values = np.ascontiguousarray(columns[start : start + ROWS].T).take(self.feature, axis=0)
+            np.subtract(self.threshold, values, out=values)
+            out = values.view(np.int32)
+            out >>= 31
+            out &= self.ruled
+            gone = np.bitwise_or.reduce(out.reshape(self.size, self.trees, -1), axis=0)
+            yield first + np.bitwise_count(gone & ~(gone + 1))
 
 
 def _lay(
@@ -205,7 +210,7 @@ def _lay(
     node: int,
     path: npt.NDArray[np.float64],
     owner: list[int],
-    mask: npt.NDArray[np.uint16],
+    ruled: Ints,
     owned: npt.NDArray[np.float64],
     first: int,
 ) -> int:
@@ -219,9 +224,9 @@ def _lay(
             owned[last] = below
             last += 1
         else:
-            last = _lay(tree, child, below, owner, mask, owned, last)
+            last = _lay(tree, child, below, owner, ruled, owned, last)
         middle = last if side == 0 else middle
-    mask[node] = 0xFFFF & ~(((1 << middle) - 1) & ~((1 << first) - 1))
+    ruled[node] = ((1 << middle) - 1) & ~((1 << first) - 1)
     return last
 
 
@@ -229,6 +234,3 @@ def _down(value: float) -> np.float32:
     """The highest float32 not above *value*: x <= value says the same of every float32 x."""
     near = np.float32(value)
     return np.nextafter(near, np.float32(-np.inf)) if float(near) > value else near
-
-
-_FIRST = np.array([max((number & -number).bit_length() - 1, 0) for number in range(1 << MOST_LEAVES)], np.uint8)

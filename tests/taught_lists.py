@@ -4,7 +4,8 @@ import numpy as np
 
 from components.common.ranking import ndcg_at
 from components.fuse.lists import FitSet
-from serving.blend import Blend, apply
+from serving.blend import Blend
+from serving.verdict import apply
 
 
 def worth(blend: Blend, fit: FitSet) -> float:

@@ -13,9 +13,10 @@ from components.evaluate.metrics import NOT_SCORED, graded_ndcg
 from serving.arrays import PAD, Floats, Ints, top_k
 from serving.blend import Blend
 from serving.catalogue import Catalogue
-from serving.engine import Engine, rank_with
+from serving.engine import Engine
 from serving.pool import Pool
 from serving.queries import SEARCH
+from serving.ranking import rank_with
 from serving.states import UserStates
 
 K, BATCH, LEXICAL = 10, 128, "lexical"

@@ -18,7 +18,7 @@ from serving.arrays import PAD, Ints, Longs, top_k
 from serving.blend import Blend
 from serving.breadth import held_back, liked, popular, seated
 from serving.evidence import Evidence
-from serving.totals import totals
+from serving.verdict import totals
 
 BROAD = 1 / 3  # of the catalogue: a shop whose best member alone shows as much lives from its breadth
 SPARE = {True: 0.08, False: 0.05}  # share of the best NDCG that may be given; in a broad shop, in others

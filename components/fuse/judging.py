@@ -10,7 +10,7 @@ from components.fuse.lists import FitSet, Lists
 from components.fuse.methods import Method
 from serving.arrays import PAD, Ints, top_k
 from serving.blend import Blend
-from serving.totals import totals
+from serving.verdict import totals
 
 Doubles = npt.NDArray[np.float64]
 K = 10

@@ -13,8 +13,8 @@ from components.fuse.lists import Lists
 from serving.arrays import Floats
 from serving.attention import Look
 from serving.blend import Blend
-from serving.totals import totals
 from serving.trees import head_columns
+from serving.verdict import totals
 
 FOLDS = 3
 DEPTH = 50  # candidates of the linear blend that are corrected

@@ -5,13 +5,14 @@ import pytest
 from pydantic import ValidationError
 
 from serving.attention import SEEN, VIEWS, Attention, Net
-from serving.blend import Blend, apply
+from serving.blend import Blend
 from serving.calibration import FEATURES
 from serving.context import CONTEXT
 from serving.evidence import Evidence
 from serving.states import UserStates
 from serving.traces import Traces
 from serving.trees import columns_of
+from serving.verdict import apply
 
 NAMES = ("als", "text")
 COLUMNS = len(columns_of(NAMES))

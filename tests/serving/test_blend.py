@@ -10,11 +10,11 @@ from hypothesis.extra import numpy as arrays
 from pydantic import ValidationError
 
 from components.common.errors import ReleaseError
-from serving.blend import FEATURES, Blend, Fusion, TaskFusion, apply
+from serving.blend import FEATURES, Blend, Fusion, TaskFusion
 from serving.calibration import BORDA, RRF, VALUE
 from serving.context import CONTEXT
 from serving.evidence import Evidence
-from serving.totals import totals
+from serving.verdict import apply, totals
 
 NAMES = ("als", "popularity", "text")
 

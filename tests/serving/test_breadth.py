@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from serving.arrays import PAD, top_k
-from serving.blend import FEATURES, Blend, apply
+from serving.blend import FEATURES, Blend
 from serving.breadth import AMONG, PAGE, held_back, lift, liked, popular, seated
 from serving.evidence import Evidence
-from serving.totals import totals
+from serving.verdict import apply, totals
 
 NAMES = ("same", "own", "popularity")
 N, C = 4, 30

@@ -11,11 +11,12 @@ from components.common.config import ShopConfig
 from serving.arrays import PAD, Floats
 from serving.blend import FEATURES, Blend, Fusion, TaskFusion
 from serving.catalogue import Catalogue
-from serving.engine import Engine, rank_with
+from serving.engine import Engine
 from serving.instances import parse
 from serving.members.base import Member
 from serving.pool import union
 from serving.queries import RECOMMEND, SCENARIOS, SEARCH, Queries
+from serving.ranking import rank_with
 from serving.rules.schema import Filter, Rules
 from serving.states import UserStates
 

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from serving.blend import FEATURES, Blend, apply
+from serving.blend import FEATURES, Blend
 from serving.context import CONTEXT
 from serving.evidence import Evidence
 from serving.trees import UNKNOWN, Tree, Trees, columns_of
+from serving.verdict import apply
 
 NAMES = ("als", "text")
 COLUMNS = columns_of(NAMES)

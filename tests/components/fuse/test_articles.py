@@ -13,9 +13,10 @@ from components.fuse.alpha import best_alpha
 from components.fuse.least_squares import Moments, descend, solve
 from components.fuse.losses import ambiguity, fused_loss, mixed, mixture_of_losses, squared_loss
 from components.fuse.methods import single
-from serving.blend import Blend, apply
+from serving.blend import Blend
 from serving.calibration import FEATURES
 from serving.evidence import Evidence
+from serving.verdict import apply
 
 PAGE = Path(__file__).parents[3] / "docs" / "articles.md"
 

@@ -15,8 +15,8 @@ from components.fuse.methods import methods, softmax_free
 from components.fuse.second_level import DEPTH, SecondLevel, Start, once
 from components.fuse.stacker import SHAPES, at_full_strength, ensemble, stacker
 from serving.attention import Attention, Look, inputs
-from serving.blend import apply
 from serving.trees import UNKNOWN, columns_of
+from serving.verdict import apply
 
 LINEAR = partial(softmax_free, kind="softmax_free")
 
@@ -42,12 +42,12 @@ def test_torch_and_the_engine_compute_the_same(lists: Lists) -> None:
     torch.nn.init.normal_(network.out.weight)
     theirs = network(torch.from_numpy(read), second.look).detach().numpy()
     served = Attention(members=NAMES, center=(0.0,) * width, scale=(1.0,) * width, nets=(network.numbers(),))
-    ours = served._ready[0].say(read, second.look)
+    ours = served.arrays.say(read, second.look)
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
     assert np.ptp(theirs) > 0.1
     nothing = Look.nothing(*read.shape[:2])
     np.testing.assert_allclose(
-        served._ready[0].say(read, nothing), network(torch.from_numpy(read), nothing).detach().numpy(), atol=1e-4
+        served.arrays.say(read, nothing), network(torch.from_numpy(read), nothing).detach().numpy(), atol=1e-4
     )
 
 

@@ -14,9 +14,10 @@ from components.fuse.lists import FitSet, Lists
 from components.fuse.methods import FREE, prior, single
 from components.fuse.options import Options
 from components.fuse.voting import borda, majority, reciprocal_rank
-from serving.blend import Blend, apply
+from serving.blend import Blend
 from serving.calibration import BORDA, VOTE
 from serving.evidence import Evidence
+from serving.verdict import apply
 
 NAMES = ("als", "popularity", "sequence")
 FAMILIES = {"als": "cf", "popularity": "popularity", "sequence": "deep"}

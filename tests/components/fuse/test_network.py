@@ -9,10 +9,10 @@ from components.fuse.heads import Heads, softmax_head, varying
 from components.fuse.lists import USED
 from components.fuse.methods import softmax, softmax_free
 from components.fuse.network import FEWEST_GROUPS, MOST_LISTS, UNITS, Gated, Net, _drawn, fit, fold_of, network
-from serving.blend import apply
 from serving.calibration import VALUE
 from serving.context import CONTEXT
 from serving.gate import Gate
+from serving.verdict import apply
 
 TEACHING, FRESH = planted(), planted(seed=1)
 BLEND = network(TEACHING, seed=0)

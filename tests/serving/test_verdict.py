@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.attention import SEEN, VIEWS, Attention, Net
-from serving.blend import FEATURES, Blend, apply
+from serving.blend import FEATURES, Blend
 from serving.breadth import POPULARITY
 from serving.context import CONTEXT
 from serving.evidence import Evidence
 from serving.gate import Gate
 from serving.states import UserStates
-from serving.totals import totals
 from serving.traces import Traces
 from serving.trees import Tree, Trees, columns_of
+from serving.verdict import apply, totals
 
 NAMES = ("als", "text", POPULARITY)
 COLUMNS = columns_of(NAMES)

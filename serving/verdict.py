@@ -1,0 +1,207 @@
+"""What a blend says of a batch: the score of every candidate at once, and whose part is what where it is asked.
+
+Many candidates are weighed, few are shown. So the scores are sums of products that keep nothing of the parts; the parts
+are worked out for the places that are shown, from the same head, corrections and features.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from serving.arrays import Floats, Longs, at
+from serving.blend import HISTORY, Blend, Ready, Rows
+from serving.breadth import POPULARITY, held_back, lift
+from serving.evidence import Evidence
+from serving.trees import head_columns, sunk
+
+
+def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None = None) -> Floats:
+    """Each member's contribution to each candidate's score, and the context's; the score is their sum.
+
+    Args:
+        blend: the weights; users without a history are answered by its blend for strangers, where it has one.
+        evidence: of members of the blend, in any order; those missing are absent for this request.
+        weights: the request's own factors by member; they scale its whole contribution.
+
+    Returns:
+        (n, c, P + 1) float32: the P members of the evidence, and last what belongs to none (CONTEXT_PART).
+    """
+    return Verdict(blend, evidence, weights).parts(everywhere(evidence))
+
+
+def totals(blend: Blend, evidence: Evidence) -> Floats:
+    """(n, c) float32 the score of each candidate, up to rounding the sum of its parts."""
+    return Verdict(blend, evidence).total
+
+
+def everywhere(evidence: Evidence) -> Rows:
+    """(n, c) all places, in order."""
+    return np.broadcast_to(np.arange(evidence.valid.shape[1]), evidence.valid.shape)
+
+
+class Verdict:
+    """The scores of a batch by one blend; see `apply` for what it is given. total: (n, c), of padding: any number."""
+
+    def __init__(self, blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None = None) -> None:
+        self._evidence, self._factors = evidence, _factors(evidence, weights)
+        strange = strangers(blend, evidence)
+        self._sides = [_Side.of(blend, evidence, None)]
+        if len(strange) == len(evidence.valid) and blend.strangers is not None:
+            self._sides = [_Side.of(blend.strangers, evidence, None)]
+        elif len(strange) and blend.strangers is not None:
+            self._sides.append(_Side.of(blend.strangers, evidence.take(strange), strange))
+        self.total = self._sides[0].total
+        for side in self._sides[1:]:
+            self.total[side.rows] = side.total
+        if self._factors is not None:
+            self.total = self._parts(everywhere(evidence)).sum(axis=2)
+        self._lifted = self._lift(blend, strange)
+        if self._lifted is not None:
+            self.total = self.total + self._lifted
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Whose parts there are, beside the context's."""
+        return self._evidence.members
+
+    def parts(self, places: Rows) -> Floats:
+        """(n, k, P + 1) the contributions to the candidates at (n, k) *places*."""
+        found = self._parts(places)
+        if self._lifted is not None:
+            found[..., -1] += at(self._lifted, places)
+        return found
+
+    def _parts(self, places: Rows) -> Floats:
+        found = self._sides[0].parts(places)
+        for side in self._sides[1:]:
+            found[side.rows] = side.parts(places[side.rows])
+        if self._factors is not None:
+            found[..., :-1] *= self._factors
+        return found
+
+    def _lift(self, blend: Blend, strange: Rows) -> Floats | None:
+        """(n, c) what the seats add: nothing for the rows *strange*, whose blend has none."""
+        fitted = blend.for_present(self._evidence.members)
+        if fitted.seats == 0:
+            return None
+        added = lift(self._evidence, self.total, fitted.host, fitted.seats)
+        added[strange] = 0
+        return added
+
+
+def strangers(blend: Blend, evidence: Evidence) -> Rows:
+    """Rows of the questions that the blend for strangers answers: nothing is known of who asks; none without it."""
+    if blend.strangers is None:
+        return np.zeros(0, dtype=np.intp)
+    return np.flatnonzero(~evidence.context[..., HISTORY].any(axis=1))
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What corrects the best candidates of the linear blend, of the members of the blend in its order.
+
+    order: (n, m) their places. columns: (n, m, C) what trees read of them. looked: (n, m) what attention adds.
+    moved: (n, c) by how much the others are kept below them.
+    """
+
+    order: Longs
+    columns: Floats
+    looked: Floats
+    moved: Floats
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The questions that one blend answers. rows: theirs in the batch; None: all."""
+
+    ready: Ready
+    evidence: Evidence
+    rows: Rows | None
+    total: Floats
+    head: _Head | None
+    held: Floats | None
+
+    @classmethod
+    def of(cls, blend: Blend, evidence: Evidence, rows: Rows | None) -> "_Side":
+        ready = blend.for_present(evidence.members).ready(evidence.members)
+        total, head, held = _linear(ready, evidence), None, None
+        if ready.corrects:
+            head, added = _second(ready, evidence.of(ready.blend.members), total)
+            total = total + added
+        if ready.blend.reach and POPULARITY in evidence.members:
+            held = np.float32(ready.blend.reach) * held_back(evidence, total)
+            total = total - held
+        return cls(ready, evidence, rows, total, head, held)
+
+    def parts(self, places: Rows) -> Floats:
+        """(n, k, P + 1) the contributions at (n, k) *places*."""
+        seen = self.evidence.at(places)
+        found = np.zeros((*places.shape, len(seen.members) + 1), dtype=np.float32)
+        found[..., :-1] = _weighted(self.ready, seen)
+        if self.head is not None:
+            own = self.ready.order
+            found[..., [*own, -1]] += self._corrected(self.head, places, found[..., own]) * seen.valid[:, :, None]
+        if self.held is not None:
+            found[..., seen.members.index(POPULARITY)] -= at(self.held, places)
+        return found
+
+    def _corrected(self, head: _Head, places: Rows, linear: Floats) -> Floats:
+        """(n, k, K + 1) what trees and attention add at *places*; linear: (n, k, K) the parts so far."""
+        same = places[:, :, None] == head.order[:, None, :]
+        inside, rank = same.any(axis=2), same.argmax(axis=2)
+        added = np.zeros((*places.shape, linear.shape[2] + 1), dtype=np.float32)
+        trees = self.ready.blend.trees
+        if trees is not None:
+            added += trees.added(at(head.columns, rank), linear)
+        added[..., -1] += at(head.looked, rank)
+        added *= inside[:, :, None]
+        added[..., -1] += at(head.moved, places)
+        return added
+
+
+def _factors(evidence: Evidence, weights: Mapping[str, float] | None) -> Floats | None:
+    if not weights:
+        return None
+    return np.array([weights.get(name, 1.0) for name in evidence.members], dtype=np.float32)
+
+
+def _linear(ready: Ready, evidence: Evidence) -> Floats:
+    """(n, c) weights times features, one matrix product: nothing of the size of the features is made."""
+    said = np.matmul(ready.table, evidence.rows)  # (n, 1 + H, c)
+    total = said[:, 0].copy()
+    if ready.blend.gate is not None:
+        total += np.einsum("nch,nhc->nc", ready.blend.gate.on(evidence.context), said[:, 1:])
+    return np.asarray(total)
+
+
+def _weighted(ready: Ready, evidence: Evidence) -> Floats:
+    """(n, c, K) the same by member."""
+    k = len(evidence.members)
+    features = evidence.rows.reshape(len(evidence.valid), -1, k, evidence.valid.shape[1])
+    weights = ready.table.reshape(len(ready.table), -1, k)
+    total = np.einsum("fk,nfkc->nck", weights[0], features)
+    if ready.blend.gate is not None:
+        on = ready.blend.gate.on(evidence.context)
+        n, c, units = on.shape
+        own = (on.reshape(n * c, units) @ ready.table[1:]).reshape(n, c, *weights.shape[1:])
+        total += np.einsum("ncfk,nfkc->nck", own, features)
+    return np.asarray(total)
+
+
+def _second(ready: Ready, evidence: Evidence, linear: Floats) -> tuple[_Head, Floats]:
+    """The head, and (n, c) what trees and attention add to it, and what sinks the others below it."""
+    blend = ready.blend
+    total = np.where(evidence.valid, linear, np.float32(-np.inf))
+    order = np.argsort(-total, axis=1, kind="stable")[:, : ready.depth]
+    columns = head_columns(evidence, total, order)
+    looked = np.zeros(order.shape, dtype=np.float32)
+    if blend.attention is not None:
+        traces = None if evidence.traces is None else evidence.traces.of_places(order)
+        looked = blend.attention.added(columns, traces)
+    added = looked if blend.trees is None else looked + blend.trees.summed(columns)
+    moved = sunk(total, order, added)
+    out = moved.copy()
+    np.put_along_axis(out, order, added, axis=1)
+    out[~evidence.valid] = 0
+    return _Head(order, columns, looked, moved), out
