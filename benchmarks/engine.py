@@ -1,87 +1,240 @@
-"""Latency of the engine in process, by scenario, on a published release: `make bench`."""
+"""Latency of the engine in process by scenario and by step, and users a second in batches: `make bench`.
+
+On a published release, and on made shops of growing size (see benchmarks.made_shop), each in a process of its own.
+"""
 
 import argparse
 import logging
 import os
+import resource
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.made_shop import made_engine, made_users
 from components.common.errors import CuveeError
-from components.common.files import write_json
+from components.common.files import read_json, write_json
 from components.deploy.publish import champion
-from serving.engine import Engine
+from serving.arrays import top_k
+from serving.engine import RECALL, Engine
+from serving.features import HistoricalStates
 from serving.instances import Instance, parse
+from serving.queries import RECOMMEND, Queries
+from serving.ranking import judged, shown
+from serving.states import UserStates
+
+if TYPE_CHECKING:
+    from serving.features import StatePort
 
 log = logging.getLogger("benchmarks")
-REPETITIONS, REQUESTS = 5, 200
+REPETITIONS, REQUESTS, USERS = 5, 200, 1024
 BUSY = 1.0  # load average per core above which a timing would not be worth keeping
+MADE = (12_000, 100_000, 1_000_000)
+STEPS = ("states", "recall", "features", "blend", "why")
+BEHAVIOUR = Path("sources") / "user_behaviour.parquet"
+Found = dict[str, Any]
 
 
-def requests(engine: Engine, scenario: str, seed: int = 0) -> list[Instance]:
-    """Anonymous questions about items of the catalogue, drawn with *seed*."""
-    rows = np.random.default_rng(seed).integers(0, len(engine.catalogue), REQUESTS)
+def requests(engine: Engine, users: Sequence[str], seed: int = 0) -> dict[str, list[Instance]]:
+    """By scenario questions of known users, of a stranger, and about items of the catalogue, drawn with *seed*."""
+    rng = np.random.default_rng(seed)
+    rows, who = rng.integers(0, len(engine.catalogue), REQUESTS), rng.integers(0, len(users), REQUESTS)
     ids, titles = engine.catalogue.ids, engine.catalogue.items["title"]
-    fields: dict[str, Callable[[int], dict[str, Any]]] = {
-        "recommend": lambda _: {},
-        "similar": lambda row: {"item_id": ids[row]},
-        "search": lambda row: {"query": str(titles[row])[:200]},
-        "bundle": lambda row: {"item_ids": [ids[row]]},
+    fields: dict[str, Callable[[int, int], Found]] = {
+        "recommend": lambda _, user: {"user_id": users[user]},
+        "recommend new": lambda _, user: {"user_id": users[user], "context": {"new_only": True}},
+        "recommend stranger": lambda _row, _user: {},
+        "similar": lambda row, _: {"item_id": ids[row]},
+        "bundle": lambda row, _: {"item_ids": [ids[row]]},
+        "search": lambda row, _: {"query": str(titles[row])[:200]},
     }
-    return [parse({"scenario": scenario, "k": 10} | fields[scenario](row)) for row in rows]
+    asked = {}
+    for name, made in fields.items():
+        if engine.serves(name.split()[0]):
+            whole = ({"scenario": name.split()[0], "k": 10} | made(*pair) for pair in zip(rows, who, strict=True))
+            asked[name] = [parse(one) for one in whole]
+    return asked
 
 
-def time_scenario(engine: Engine, instances: list[Instance]) -> dict[str, float]:
-    """Milliseconds of one request: median and 99th percentile, medians over the repetitions."""
-    medians, tails = [], []
+def time_scenario(engine: Engine, instances: list[Instance], port: "StatePort") -> dict[str, float]:
+    """Milliseconds of one request: median and 99th percentile, and the median of its work on the processor."""
+    medians, tails, work = [], [], []
     for _ in range(REPETITIONS):
-        taken = []
+        taken, worked = [], []
         for instance in instances:
-            started = time.perf_counter()
-            engine.answer([instance], None, engine.as_of)
+            started, busy = time.perf_counter(), time.thread_time()
+            engine.answer([instance], port, engine.as_of)
+            worked.append((time.thread_time() - busy) * 1e3)
             taken.append((time.perf_counter() - started) * 1e3)
         medians.append(np.median(taken))
         tails.append(np.percentile(taken, 99))
-    return {"p50_ms": float(np.median(medians)), "p99_ms": float(np.median(tails))}
+        work.append(np.median(worked))
+    return {"p50_ms": float(np.median(medians)), "p99_ms": float(np.median(tails)), "cpu_ms": float(np.median(work))}
 
 
-def plot(result: dict[str, dict[str, float]], path: Path) -> None:
-    """Bars of the medians, with the tail above."""
+def time_steps(engine: Engine, users: Sequence[str], port: "StatePort") -> dict[str, float]:
+    """Median milliseconds of work of the steps of one recommendation, one after another."""
+    task, found = engine.task(RECOMMEND), []
+    for user in list(users)[:REQUESTS] * 2:
+        marks = [time.thread_time()]
+        queries = engine.queries(RECOMMEND, port.states([user], engine.as_of))
+        marks.append(time.thread_time())
+        rows, _ = engine.bearable_scores(queries, task)
+        marks.append(time.thread_time())
+        for scores in rows.values():
+            top_k(scores, RECALL)
+        marks.append(time.thread_time())
+        pool = engine.pool_of(queries, rows, task)  # looks for the best once more
+        _ = pool.evidence.rows
+        marks.append(time.thread_time())
+        assert engine.fusion is not None
+        verdict = judged(pool, engine.fusion.blend(task))
+        marks.append(time.thread_time())
+        shown(pool, verdict, 10)
+        marks.append(time.thread_time())
+        states, scored, best, pooled, weighed, told = np.diff(marks) * 1e3
+        found.append((states, scored + best, pooled - best, weighed, told))
+    return dict(zip(STEPS, np.median(found[len(found) // 2 :], axis=0).tolist(), strict=True))
+
+
+def time_batch(engine: Engine, users: Sequence[str], port: "StatePort") -> Found:
+    """Users a second and core by the whole blend in one batch, how far that is from single requests, and CF alone."""
+    instances = [parse({"scenario": "recommend", "user_id": user, "k": 20}) for user in users]
+    engine.answer(instances[:64], port, engine.as_of)
+    seconds, whole = [], []
+    for _ in range(3):
+        started = time.thread_time()
+        whole = engine.answer(instances, port, engine.as_of)
+        seconds.append(time.thread_time() - started)
+    single = [engine.answer([instance], port, engine.as_of)[0] for instance in instances[:REQUESTS]]
+    furthest, moved = _difference(single, whole)
+    found = {"users_a_second": len(users) / float(np.median(seconds)), "furthest": furthest, "moved": moved}
+    return found | {"cf_users_a_second": _cf(engine, port.states(users, engine.as_of))}
+
+
+def _cf(engine: Engine, states: UserStates) -> float:
+    """Users a second and core to whom the first factorisation there is names its 20 best."""
+    member = engine.members["als"] if "als" in engine.members else engine.members["pca"]
+    pieces = [Queries(RECOMMEND, states.take(rows)) for rows in np.array_split(np.arange(len(states)), 8)]
+    seconds = []
+    for _ in range(3):
+        started = time.thread_time()
+        for piece in pieces:
+            top_k(member.score_all(piece), 20)
+        seconds.append(time.thread_time() - started)
+    return len(states) / float(np.median(seconds))
+
+
+def _difference(single: list[Found], batch: list[Found]) -> tuple[float, int]:
+    """The furthest that a score differs, and how many lists name other items or another order."""
+    furthest, moved = 0.0, 0
+    for one, other in zip(single, batch, strict=False):
+        scores = {item["item_id"]: item["score"] for item in other["items"]}
+        moved += [item["item_id"] for item in one["items"]] != list(scores)
+        gaps = [abs(item["score"] - scores[item["item_id"]]) for item in one["items"] if item["item_id"] in scores]
+        furthest = max([furthest, *gaps])
+    return furthest, moved
+
+
+def measure(engine: Engine, users: Sequence[str], port: "StatePort") -> Found:
+    """All figures of one engine."""
+    asked = requests(engine, users)
+    for instances in asked.values():
+        for instance in instances[:20]:
+            engine.answer([instance], port, engine.as_of)
+    return {
+        "items": len(engine.catalogue),
+        "members": list(engine.members),
+        "scenarios": {name: time_scenario(engine, instances, port) for name, instances in asked.items()},
+        "steps": time_steps(engine, users, port),
+        "batch": time_batch(engine, users, port),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def of_release(store: Path) -> Found:
+    """The figures of the published release, asked by users of its store."""
+    release = champion(store)
+    if release is None:
+        raise CuveeError(f"{store} holds no published release. Run `make demo` first.")
+    engine = Engine.load(release)
+    known = HistoricalStates.load(store / BEHAVIOUR, engine.catalogue)
+    users = np.random.default_rng(0).permutation(np.array(known.user_ids))[:USERS].tolist()
+    return {"release": engine.digest} | measure(engine, users, known)
+
+
+def of_made(n_items: int) -> Found:
+    """The figures of a made shop."""
+    port = made_users(n_items, USERS)
+    return measure(made_engine(n_items), port.users.user_ids, port)
+
+
+def tell(name: str, found: Found) -> None:
+    """One line for each scenario, one for the steps, one for the batch."""
+    log.info("%s: %d items, members %s", name, found["items"], ", ".join(found["members"]))
+    for scenario, values in found["scenarios"].items():
+        log.info("  %-20s p50 %.2f  p99 %.2f  work %.2f ms", scenario, *values.values())
+    log.info("  steps of recommend: %s", "  ".join(f"{step} {ms:.2f}" for step, ms in found["steps"].items()))
+    batch = found["batch"]
+    log.info(
+        "  batch: %.0f users/s a core, single differs by %.1e, %d lists moved; CF alone %.0f users/s a core; %.0f MB",
+        *batch.values(),
+        found["peak_mb"],
+    )
+
+
+def plot(found: dict[str, Found], path: Path) -> None:
+    """Bars of the medians of every scenario, with the tail above, of each shop."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 3), layout="constrained")
-    axes = figure.subplots()
-    axes.bar(list(result), [values["p99_ms"] for values in result.values()], color="#cfd8dc", label="p99")
-    axes.bar(list(result), [values["p50_ms"] for values in result.values()], color="#5e548e", label="p50")
-    axes.set_ylabel("ms a request")
-    axes.legend()
+    figure = Figure(figsize=(4 * len(found), 3.5), layout="constrained")
+    for axes, (name, one) in zip(np.atleast_1d(figure.subplots(1, len(found))), found.items(), strict=True):
+        values = one["scenarios"]
+        axes.bar(list(values), [value["p99_ms"] for value in values.values()], color="#cfd8dc", label="p99")
+        axes.bar(list(values), [value["p50_ms"] for value in values.values()], color="#5e548e", label="p50")
+        axes.tick_params(axis="x", rotation=60)
+        axes.set_title(name)
+        axes.set_ylabel("ms a request")
     figure.savefig(path, dpi=120)
+
+
+def apart(arguments: list[str], out: Path) -> Found:
+    """What this script finds in a process of its own."""
+    part = out / "engine_part.json"
+    command = [sys.executable, "-m", "benchmarks.engine", *arguments, "--part", str(part)]
+    subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
+    found: Found = read_json(part)
+    part.unlink()
+    return found
 
 
 def main() -> None:
     """Measure and write engine.json and engine.png."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--store", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"))
+    parser.add_argument("--made", type=int, nargs="*", default=list(MADE), help="sizes of made shops")
+    parser.add_argument("--part", type=Path, help="write the figures of one shop there and stop")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    if os.getloadavg()[0] / (os.cpu_count() or 1) > BUSY:
+    if options.part:
+        write_json(options.part, of_release(options.store) if options.store else of_made(options.made[0]))
+        return
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    if load > BUSY:
         raise SystemExit("This machine is busy: its load is above one per core. Wait, then measure.")
-    release = champion(options.store)
-    if release is None:
-        raise CuveeError(f"{options.store} holds no published release. Run `make demo` first.")
-    engine = Engine.load(release)
-    scenarios = ("recommend", "search", "similar", "bundle")
-    result = {scenario: time_scenario(engine, requests(engine, scenario)) for scenario in scenarios}
     options.out.mkdir(parents=True, exist_ok=True)
-    facts = {"release": engine.digest, "items": len(engine.catalogue), "members": list(engine.members)}
-    write_json(options.out / "engine.json", facts | {"scenarios": result})
-    plot(result, options.out / "engine.png")
-    for scenario, values in result.items():
-        log.info("%-10s p50 %.2f ms  p99 %.2f ms", scenario, values["p50_ms"], values["p99_ms"])
+    found = {"release": apart(["--store", str(options.store)], options.out)} if options.store else {}
+    found |= {f"made, {size:,} items": apart(["--made", str(size)], options.out) for size in options.made}
+    write_json(options.out / "engine.json", {"load": load, "shops": found})
+    plot(found, options.out / "engine.png")
+    for name, one in found.items():
+        tell(name, one)
 
 
 if __name__ == "__main__":

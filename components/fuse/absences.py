@@ -18,7 +18,7 @@ from components.fuse.softmax import Listwise, fit_free
 from components.fuse.stacker import at_full_strength
 from serving.arrays import PAD, Floats, top_k
 from serving.blend import Blend
-from serving.totals import totals
+from serving.verdict import totals
 
 Doubles = npt.NDArray[np.float64]
 ATTENTION = "attention"
