@@ -90,8 +90,8 @@ def _catalogue(n_items: int, rng: np.random.Generator) -> Catalogue:
             {
                 c.ITEM_ID: np.char.add("i", np.arange(n_items).astype(str)),
                 c.TITLE: "",
-                c.CATEGORY: pd.Categorical.from_codes(leaf, paths),
-                c.BRAND: pd.Categorical.from_codes(rng.integers(0, KINDS, n_items), brands),
+                c.CATEGORY: paths[leaf],
+                c.BRAND: brands[rng.integers(0, KINDS, n_items)],
                 c.PRICE: price,
                 c.PRICE_NORM: (np.log(price) - 2).astype(np.float32),
                 c.AVAILABLE: rng.random(n_items) < 0.98,

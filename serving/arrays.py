@@ -93,8 +93,8 @@ def _best(keyed: Floats, k: int) -> Longs:
 def at(values: npt.NDArray[Scalar], places: npt.NDArray[np.integer]) -> npt.NDArray[Scalar]:
     """(n, k, ...) of *values* (n, c, ...) those at (n, k) *places*: take_along_axis, with less ado."""
     if len(values) == 1:
-        return values[0][places[0]][None]
-    return values[np.arange(len(values))[:, None], places]
+        return np.asarray(values[0][places[0]][None])
+    return np.asarray(values[np.arange(len(values))[:, None], places])
 
 
 def gather(scores: Floats, candidates: Ints) -> Floats:
