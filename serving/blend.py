@@ -129,7 +129,7 @@ class Blend(Config):
         return rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # of a blend that may hold it: equal only to itself
 class Ready:
     """A blend as arrays over the features of P members present.
 

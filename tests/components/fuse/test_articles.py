@@ -41,7 +41,9 @@ def test_first_article_through_the_serving_blend() -> None:
     feats = np.zeros((1, 3, 2, len(FEATURES)), dtype=np.float32)
     feats[0, :, 0, 0], feats[0, :, 1, 0] = DEEP, CF
     evidence = Evidence.without_context(("deep", "cf"), feats[..., 0], np.ones((1, 3), bool))
-    evidence.__dict__["features"] = feats  # the article's numbers are probabilities already: nothing to calibrate
+    evidence.__dict__["rows"] = feats.transpose(0, 3, 2, 1).reshape(
+        1, -1, 3
+    )  # the article's numbers are probabilities already: nothing to calibrate
     parts = apply(Blend(kind="article", members=("deep", "cf"), weights=rows), evidence)
     assert parts.sum(axis=2)[0] == pytest.approx([0.65, 0.20, 0.15])
     assert parts[0, 0, :2] == pytest.approx([0.4, 0.25])
