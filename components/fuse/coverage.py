@@ -23,7 +23,7 @@ from serving.verdict import totals
 BROAD = 1 / 3  # of the catalogue: a shop whose best member alone shows as much lives from its breadth
 SPARE = {True: 0.08, False: 0.05}  # share of the best NDCG that may be given; in a broad shop, in others
 WIDE = {True: 1.0, False: 0.8}  # of the items that the best member alone shows: as many are enough
-REACHES = (0.0, 1.0, 2.0, 3.0, 4.0)  # how far the popular may be held back, the first: not at all
+REACHES = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)  # how far the popular may be held back, the first: not at all
 SEATS = (0, 1, 2, 3)  # how many of the first ten places may go to what few buy
 
 
