@@ -196,5 +196,5 @@ def test_the_items_of_a_campaign_name_it_and_its_users_can_be_listed(page: Page,
 
     page.route("**/cuvee:predict", with_users)
     page.get_by_role("button", name="Show products").click()
-    expect(page.get_by_role("status")).to_contain_text("1 users for In campaigns")
+    expect(page.get_by_role("status")).to_contain_text("In campaigns “u0000009”: 1 users")
     expect(products(page)).to_have_text(re.compile("User 85d909cd.*score 0.612"))
