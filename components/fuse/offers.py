@@ -12,7 +12,7 @@ from components.common.moments import microseconds
 from components.common.prepared import Cut, Prepared
 from components.fuse.lists import FitSet
 from components.fuse.options import Options
-from components.fuse.pools import join
+from components.fuse.pools import answers_to, enough, join
 from serving.arrays import gather
 from serving.blend import TaskFusion
 from serving.campaigns import Campaigns
@@ -35,10 +35,10 @@ def offer_sets(
     found = []
     for cut in shop.split.fits:
         path, engine = states / f"{cut.name}.parquet", engines[cut.name]
-        if path.exists() and any(RECOMMEND in member.scenarios for member in engine.members.values()):
+        if path.exists() and answers_to(engine, RECOMMEND):
             fit = _offer_set(engine, shop, cut, campaigns, HistoricalStates.load(path, engine.catalogue), seed)
-            found += [fit] if fit is not None else []
-    return found if sum(len(fit) for fit in found) >= FEWEST_PAIRS else []
+            found.append(fit)
+    return enough(found, FEWEST_PAIRS)
 
 
 def offer_options(folds: int, seed: int) -> Options:

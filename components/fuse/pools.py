@@ -1,5 +1,6 @@
 """Fit sets: what the engine recalls for users of a fit cut, and what they really took next."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +87,39 @@ class Asked:
 
     reader: ContextReader
     states: UserStates
+
+
+def held_set(
+    engine: Engine, cut: Cut, scenario: str, given: Sequence[Sequence[int]], wanted: sparse.csr_matrix, users: Longs
+) -> FitSet:
+    """What *engine* recalls for n lists of items alone, whoever asks, labelled with what stood beside them.
+
+    Args:
+        engine: of the cut, so that members know nothing of its window.
+        cut: when they are asked.
+        scenario: what is asked.
+        given: n lists of catalogue rows.
+        wanted: (n, n_items) 1 for what is relevant.
+        users: (n,) whose they are.
+    """
+    pools, labels = [], []
+    for start in range(0, len(given), BATCH):
+        states = UserStates.from_items([*given[start : start + BATCH]], cut.as_of or 0)
+        pool = engine.pool(engine.queries(scenario, states), scenario)
+        pools.append(pool)
+        labels.append(np.nan_to_num(gather(wanted[start : start + BATCH].toarray(), pool.candidates)))
+    return join(pools, labels, np.diff(wanted.indptr).astype(np.int64), users, None)
+
+
+def enough(found: Iterable[FitSet | None], fewest: int) -> list[FitSet]:
+    """The sets that there are; none where all of them together hold fewer lists than *fewest*."""
+    sets = [fit for fit in found if fit is not None]
+    return sets if sum(map(len, sets)) >= fewest else []
+
+
+def answers_to(engine: Engine, scenario: str) -> bool:
+    """Does any member of *engine* answer questions of *scenario*."""
+    return any(scenario in member.scenarios for member in engine.members.values())
 
 
 def join(

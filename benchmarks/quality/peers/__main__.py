@@ -102,7 +102,8 @@ def _process(peer: Peer, asked: dict[str, Any], limit: float) -> str:
         )
     except subprocess.TimeoutExpired:
         return f"took longer than {limit:.0f} s"
-    return f"exit {ended.returncode}: {ended.stderr.strip()[-TAIL:]}" if ended.returncode else ""
+    told = ended.stderr.strip().splitlines() or ["it said nothing"]
+    return f"exit {ended.returncode}: {told[-1][-TAIL:]}" if ended.returncode else ""
 
 
 def python_for(peer: Peer) -> Path | None:

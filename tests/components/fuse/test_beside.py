@@ -6,10 +6,10 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from window_shop import window_shop
 
 from components.common import columns as c
-from components.common.config import ShopConfig
-from components.common.prepared import Cut, Prepared, Split
+from components.common.prepared import Prepared
 from components.fuse.beside import FEWEST_VISITS, visit_options, visit_set, visit_sets
 from components.fuse.fit import fit_task
 from components.fuse.priors import prior_of
@@ -49,27 +49,16 @@ class Noise(Groups):
 
 def shop_of_visits(users: int, event: str = "view") -> tuple[Prepared, Engine]:
     """Every user looks at one group at one visit of the fit window, and at an item more at another."""
-    cuts = (
-        Cut(name="fit", role="fit", members="fit", as_of=100, until=200),
-        Cut(name="test", role="test", members="final", as_of=200, until=300),
-    )
     user, place = np.repeat(np.arange(users), GROUP + 1), np.tile(np.arange(GROUP + 1), users)
     group = user % (ITEMS // GROUP)
     events = pd.DataFrame(
         {
             c.USER: user, c.ITEM: np.where(place < GROUP, GROUP * group + place, 0), c.EVENT: event,
-            c.TIMESTAMP: pd.Timestamp(150, unit="us", tz="UTC").as_unit("us"),
-            c.VISIT: (place == GROUP).astype(np.int32), c.FROM_END: 0,
+            c.VISIT: (place == GROUP).astype(np.int32),
         }
     )  # fmt: skip
-    items = pd.DataFrame(
-        {c.ITEM_ID: [f"i{n}" for n in range(ITEMS)], c.TITLE: "", c.CATEGORY: "", c.BRAND: "", c.PRICE: 1.0,
-         c.PRICE_NORM: np.float32(0), c.AVAILABLE: True}
-    )  # fmt: skip
-    people = pd.DataFrame({c.USER_ID: [f"u{n}" for n in range(users)], c.PROFILE: "{}"})
-    split = Split(protocol="temporal", seed=0, cuts=cuts, repeats=False, target_events=("purchase",), last_event=300)
     members: dict[str, Member] = {"joint": Noise(), "substitutes": Groups()}
-    return Prepared(events, items, people, split, ShopConfig()), Engine(Catalogue(items), ShopConfig(), members)
+    return window_shop(events, ITEMS, members)
 
 
 def test_the_rest_of_a_visit_is_wanted_beside_one_item_of_it() -> None:

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from window_shop import window_shop
 
 from components.common import columns as c
-from components.common.config import ShopConfig
-from components.common.prepared import Cut, Prepared, Split
+from components.common.prepared import Prepared
 from components.fuse.bundles import FEWEST_BASKETS, basket_sets, bundle_options
 from components.fuse.fit import fit_task
 from serving.arrays import Floats
@@ -49,25 +49,15 @@ class Noise(Pairs):
 
 def shop_of_pairs(users: int) -> tuple[Prepared, Engine]:
     """Every user's basket of the fit window is one pair of items."""
-    cuts = (
-        Cut(name="fit", role="fit", members="fit", as_of=100, until=200),
-        Cut(name="test", role="test", members="final", as_of=200, until=300),
-    )
     pair = np.repeat(np.arange(users) % (ITEMS // 2), 2)
     events = pd.DataFrame(
         {
             c.USER: np.repeat(np.arange(users), 2), c.ITEM: 2 * pair + np.tile([0, 1], users), c.EVENT: "purchase",
-            c.TIMESTAMP: pd.Timestamp(150, unit="us", tz="UTC").as_unit("us"), c.VISIT: 0, c.FROM_END: 0,
+            c.VISIT: 0,
         }
     )  # fmt: skip
-    items = pd.DataFrame(
-        {c.ITEM_ID: [f"i{n}" for n in range(ITEMS)], c.TITLE: "", c.CATEGORY: "", c.BRAND: "", c.PRICE: 1.0,
-         c.PRICE_NORM: np.float32(0), c.AVAILABLE: True}
-    )  # fmt: skip
-    people = pd.DataFrame({c.USER_ID: [f"u{n}" for n in range(users)], c.PROFILE: "{}"})
-    split = Split(protocol="temporal", seed=0, cuts=cuts, repeats=False, target_events=("purchase",), last_event=300)
     members: dict[str, Member] = {"noise": Noise(), "pairs": Pairs()}
-    return Prepared(events, items, people, split, ShopConfig()), Engine(Catalogue(items), ShopConfig(), members)
+    return window_shop(events, ITEMS, members)
 
 
 def test_the_member_that_knows_what_goes_together_gets_the_weight() -> None:

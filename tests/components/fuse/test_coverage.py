@@ -126,3 +126,11 @@ def test_the_popular_is_held_back_where_that_is_better_and_no_further() -> None:
     found = options(network=(0.04, 900), knn=(0.03, 1000))
     assert widest(found, "knn", 20_000) == ("network", REACHES[0], 0)
     assert widest(found | {Option("network", 1.0, 0): Trade(0.0401, 950)}, "knn", 20_000) == ("network", 1.0, 0)
+
+
+def test_what_is_averaged_when_it_serves_counts_for_more_here_too() -> None:
+    found = options(network=(0.04, 900), attention=(0.03985, 900), knn=(0.03, 1000))
+    assert widest(found, "knn", 20_000)[0] == "attention"
+    assert (
+        widest(options(network=(0.04, 900), attention=(0.0397, 900), knn=(0.03, 1000)), "knn", 20_000)[0] == "network"
+    )

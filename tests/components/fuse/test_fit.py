@@ -196,6 +196,14 @@ def test_where_there_is_plenty_to_judge_by_the_best_serves() -> None:
     assert choose(judged, {}, 500) == "stacker"
 
 
+def test_what_is_averaged_when_it_serves_counts_for_more_than_its_trial() -> None:
+    best = np.linspace(0.2, 0.6, 600)
+    judged = {"softmax": best, "attention": best / 1.004, "ensemble": best / 1.016}
+    assert choose(judged, {}, 500) == "attention"
+    assert choose(judged | {"ensemble": best / 1.008}, {}, 500) == "ensemble"
+    assert choose({"softmax": best, "attention": best / 1.006}, {}, 500) == "softmax"
+
+
 def test_voting_by_hand() -> None:
     scores = np.array([[[3.0, 1.0], [2.0, 3.0], [1.0, 2.0]]], dtype=np.float32)
     names = ("a", "b")
