@@ -64,6 +64,7 @@ def fit_task(
         "reach": taken.reach,
         "seats": taken.seats,
         "trades": _trades(tried, chosen),
+        "everyone": options.everyone,  # users whose lists the items of the trades are estimated for; 0: the lists alone
     }
     report["seconds"] = round(time.perf_counter() - started, 3)
     return TaskFusion(chosen=chosen, methods=blends), report

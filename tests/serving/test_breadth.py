@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from serving.arrays import PAD, top_k
-from serving.blend import FEATURES, Blend
+from serving.blend import FEATURES, HISTORY, Blend
 from serving.breadth import AMONG, PAGE, held_back, lift, liked, popular, seated
 from serving.evidence import Evidence
 from serving.verdict import apply, totals
@@ -88,6 +88,15 @@ def test_short_lists_and_an_absent_host_seat_nobody() -> None:
     lifted = lift(few, total, "own", 1)
     assert (lifted != 0).sum(axis=1).tolist() == [0, 0, 1, 1]
     assert (top_k(np.where(few.valid, total + lifted, -np.inf).astype(np.float32), PAGE) != PAD).sum() == 9 + 30
+
+
+def test_whom_the_blend_for_strangers_answers_nobody_is_seated_for() -> None:
+    seen = evidence()
+    seen.context[:2, :, HISTORY] = 1.0
+    mixed = blend(seats=2, host="own", strangers=blend())
+    lifted = apply(mixed, seen)[..., -1]
+    assert ((lifted != 0).sum(axis=1) == [2, 2, 0, 0]).all()
+    np.testing.assert_allclose(totals(mixed, seen), apply(mixed, seen).sum(axis=2), atol=1e-5)
 
 
 def test_seats_need_a_host_that_the_blend_knows() -> None:

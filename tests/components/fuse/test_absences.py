@@ -67,7 +67,9 @@ def test_an_absence_is_served_by_the_networks_of_the_blend_carried_on(lists: Lis
     assert alone.members == ("als", "idle")
     assert alone.attention is not None
     assert len(alone.attention.nets) == 1
-    less, fresh = lists.drop("text"), three(3).of(("als", "idle"))
+    less = lists.drop("text")
+    assert alone == Options().methods(less.members, None, True, begin=moved(whole, less))["attention"](less)
+    fresh = three(3).of(("als", "idle"))
     assert worth(alone, fresh) > 0.98 * worth(attention(less, Start(softmax_head, 0), 1, 0), fresh)
     assert worth(alone, fresh) > 1.1 * worth(softmax_head(less), fresh)
 

@@ -53,6 +53,15 @@ def test_seats_show_what_the_host_likes() -> None:
     assert trade.covers == 12
 
 
+def test_items_are_those_that_everyone_would_be_shown() -> None:
+    """`own` shows 25 items in four lists: ten in one of them, fifteen in two."""
+    table = {"own": single("own", NAMES)}
+    few, many = (trades([fit()], [np.zeros(N, int)], [table], "own", everyone=n) for n in (3, 1_000))
+    option = Option("own", 0.0, 0)
+    assert (few[option].covers, few[option].worth) == (25, many[option].worth)
+    assert many[option].covers == pytest.approx(25 + 3 / 4 * 10**2 / (2 * 15), abs=0.01)
+
+
 def test_without_a_catalogue_nothing_is_shown() -> None:
     known = fit()
     blind = FitSet(NAMES, known.scores, known.valid, known.labels, known.n_relevant, known.groups)

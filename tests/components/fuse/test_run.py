@@ -102,6 +102,7 @@ def test_the_report_compares_the_methods_on_users_they_did_not_see(root: Path) -
         assert {"softmax", "least_squares", "voting"} <= set(fitted["methods"])
         assert fitted["methods"][fitted["chosen"]]["ndcg@10"] > 0.8 * best
     assert report["tasks"]["next_basket"]["methods"]["softmax_free"]["ndcg@10"] > 0.05
+    assert report["tasks"]["next_basket"]["everyone"] == len(Prepared.load(root / "prepared").users)
 
 
 def test_a_second_run_writes_the_same_weights(root: Path, tmp_path: Path) -> None:
