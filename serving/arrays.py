@@ -15,6 +15,8 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 PAD = -1
 GROUPS = 4  # groups of columns for each place: their maxima tell what the best reach
 WIDE = 16  # columns for each place from which that is worth finding
+BROAD = 4_096  # columns from which a row is looked at alone; narrower ones together, CELLS at a time
+CELLS = 2**18
 
 
 def top_k(scores: Floats, k: int) -> Ints:
@@ -30,7 +32,12 @@ def top_k(scores: Floats, k: int) -> Ints:
     k = min(k, scores.shape[1])
     if k == 0 or scores.shape[1] < WIDE * k:
         return _sorted(scores, k)
-    return np.stack([_of_row(row, k) for row in scores]) if len(scores) else np.empty((0, k), dtype=np.int32)
+    if len(scores) == 0:
+        return np.empty((0, k), dtype=np.int32)
+    if len(scores) == 1 or scores.shape[1] >= BROAD:
+        return np.stack([_of_row(row, k) for row in scores])
+    step = CELLS // scores.shape[1]
+    return np.concatenate([_of_rows(scores[start : start + step], k) for start in range(0, len(scores), step)])
 
 
 def _of_row(row: Floats, k: int) -> Ints:
@@ -50,6 +57,28 @@ def _of_row(row: Floats, k: int) -> Ints:
     found = np.full(k, PAD, dtype=np.int32)
     found[: len(order)] = chosen[order]
     return found
+
+
+def _of_rows(scores: Floats, k: int) -> Ints:
+    """(n, k) the same of rows (n, m) that are not wide, all at once."""
+    (n, m), groups = scores.shape, GROUPS * k
+    highest = np.fmax(scores[:, :groups], np.float32(-np.inf))
+    for start in range(groups, m // groups * groups, groups):
+        np.fmax(highest, scores[:, start : start + groups], out=highest)
+    highest.partition(groups - k, axis=1)
+    bound = highest[:, groups - k, None]
+    chosen = scores > bound
+    tied = np.flatnonzero((np.count_nonzero(chosen, axis=1) < k) & (bound[:, 0] > -np.inf))
+    chosen[tied] = scores[tied] >= bound[tied]
+    counts = np.count_nonzero(chosen, axis=1)
+    flat = np.flatnonzero(chosen)
+    rows = np.repeat(np.arange(n), counts)
+    places = np.arange(len(flat)) - np.repeat(np.cumsum(counts) - counts, counts)
+    width = max(int(counts.max()), k)
+    lowest, columns = np.full((n, width), np.inf, dtype=np.float32), np.full((n, width), PAD, dtype=np.int32)
+    lowest[rows, places] = -scores[chosen]
+    columns[rows, places] = flat - rows * m
+    return at(columns, np.argsort(lowest, axis=1, kind="stable")[:, :k])
 
 
 def _sorted(scores: Floats, k: int) -> Ints:

@@ -66,6 +66,13 @@ def test_wide_rows_of_every_kind_at_once(k: int) -> None:
     np.testing.assert_array_equal(top_k(scores, k), stable_sort_cut_short(scores, k))
 
 
+@pytest.mark.parametrize("m", [200, 3_000, 5_000])
+def test_many_rows_at_once_are_as_each_alone(m: int) -> None:
+    scores = np.random.default_rng(1).integers(0, 40, (1_500, m)).astype(np.float32)
+    alone = np.concatenate([top_k(row[None], 5) for row in scores])
+    np.testing.assert_array_equal(top_k(scores, 5), alone)
+
+
 def test_gather_leaves_padding_unscored() -> None:
     found = gather(np.array([[1, 2], [3, 4]], dtype=np.float32), np.array([[1, PAD], [0, 1]], dtype=np.int32))
     np.testing.assert_array_equal(found, np.array([[2, NAN], [3, 4]], dtype=np.float32))
