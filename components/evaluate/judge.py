@@ -11,10 +11,11 @@ from components.common.ranking import Doubles
 from components.common.stage import progress
 from components.evaluate.metrics import LONGEST, auc, eligible
 from components.evaluate.relevance import Relevance
-from serving.arrays import PAD, Bools, Ints, Longs
+from serving.arrays import PAD, Bools, Floats, Ints, Longs
 from serving.engine import RECALL, Engine
-from serving.pool import Ranking
+from serving.pool import Pool, Ranking
 from serving.queries import RECOMMEND
+from serving.ranking import judged, shown
 from serving.states import UserStates
 
 BATCH = 128  # users whose scores of the whole catalogue are held at once, by each worker
@@ -119,21 +120,18 @@ def _judge_batch(
     rows = engine.full_scores(queries, task)
     pool = engine.pool_of(queries, rows, task)
     truth = relevance.rows, relevance.items
-    shown = eligible(next(iter(rows.values())), *truth)  # what is hidden is hidden from every member
+    among = eligible(next(iter(rows.values())), *truth)  # what is hidden is hidden from every member
     members = {
-        name: Judged(_wide(pool.channels[name][:, :LONGEST]), auc(scores, *truth, shown))
+        name: Judged(_wide(pool.channels[name][:, :LONGEST]), auc(scores, *truth, among))
         for name, scores in rows.items()
     }
 
-    def ranked(method: str) -> Ranking:
-        return engine.rank(pool, task, pool.candidates.shape[1], method)
-
-    def listed(ranking: Ranking) -> Judged:
-        return Judged(_wide(ranking.items[:, :LONGEST]), _pool_auc(ranking, relevance, shown))
+    def judged_by(method: str, k: int = LONGEST) -> tuple[Ranking, Judged]:
+        best, items, scores = _ranked(engine, pool, task, method, k)
+        return best, Judged(_wide(best.items[:, :LONGEST]), _pool_auc(items, scores, relevance, among))
 
     chosen = engine.fusion.tasks[task].chosen  # type: ignore[union-attr]
-    best = ranked(chosen)
-    fused = listed(best)
+    best, fused = judged_by(chosen, RECALL)
     curves = {name: _curve(channel, relevance) for name, channel in pool.channels.items()}
     return Outcome(
         task,
@@ -141,12 +139,22 @@ def _judge_batch(
         members,
         fused,
         np.arange(len(relevance) if methods else 0),
-        {name: fused if name == chosen else listed(ranked(name)) for name in methods},
+        {name: fused if name == chosen else judged_by(name)[1] for name in methods},
         {name: _recall(channel, relevance) for name, channel in pool.channels.items()},
         _recall(pool.candidates, relevance),
         curves | {FUSED: _curve(best.items, relevance)},
-        _false_positives(best.items, relevance, shown),
+        _false_positives(best.items, relevance, among),
     )
+
+
+def _ranked(engine: Engine, pool: Pool, task: str, method: str, k: int) -> tuple[Ranking, Ints, Floats]:
+    """The k best or more as they would be served; (n, c) all candidates, in any order, and (n, c) their scores."""
+    if engine.rulebook.orders(task):
+        whole = engine.rank(pool, task, pool.candidates.shape[1], method)
+        return whole, whole.items, whole.scores
+    assert engine.fusion is not None
+    verdict = judged(pool, engine.fusion.blend(task, method))
+    return shown(pool, verdict, k), pool.candidates, verdict.total
 
 
 def _curve(items: Ints, relevance: Relevance) -> Doubles:
@@ -162,14 +170,14 @@ def _false_positives(items: Ints, relevance: Relevance, among: Longs) -> Doubles
     return total
 
 
-def _pool_auc(ranking: Ranking, relevance: Relevance, among: Longs) -> Doubles:
-    """(n,) AUC over the whole catalogue of a ranking of recalled candidates; those not recalled tie below them."""
-    scores = np.where(ranking.items == PAD, -np.inf, ranking.scores).astype(np.float32)
-    listed = relevance.holds(ranking.items)
+def _pool_auc(items: Ints, scores: Floats, relevance: Relevance, among: Longs) -> Doubles:
+    """(n,) AUC over the whole catalogue of recalled candidates by their scores; those not recalled tie below them."""
+    scores = np.where(items == PAD, -np.inf, scores).astype(np.float32)
+    listed = relevance.holds(items)
     rows, columns = np.nonzero(listed)
     inside = listed.sum(axis=1)
     outside = relevance.counts - inside
-    others_inside = (ranking.items != PAD).sum(axis=1) - inside
+    others_inside = (items != PAD).sum(axis=1) - inside
     others_outside = np.maximum(among - relevance.counts - others_inside, 0)
     won = np.nan_to_num(auc(scores, rows, columns.astype(np.int32))) * inside * others_inside
     won += inside * others_outside + 0.5 * outside * others_outside
