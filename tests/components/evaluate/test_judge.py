@@ -14,7 +14,6 @@ from components.evaluate.judged_search import JudgedQueries, judge_search
 from components.evaluate.metrics import auc, eligible
 from components.evaluate.relevance import Relevance
 from serving.engine import Engine
-from serving.pool import Ranking
 
 N, ITEMS = 4, 9
 
@@ -33,8 +32,7 @@ def test_the_auc_of_a_pool_is_that_of_the_catalogue_with_the_rest_unscored(seed:
         values = np.sort(draw.integers(0, 4, len(chosen)))[::-1].astype(np.float32)
         ranked[row, : len(chosen)], scores[row, : len(chosen)] = chosen, values
         full[row, chosen] = values
-    ranking = Ranking(ranked, scores, np.empty((N, recalled, 0), np.float32), ())
-    found = _pool_auc(ranking, truth, eligible(full, rows, items.astype(np.int32)))
+    found = _pool_auc(ranked, scores, truth, eligible(full, rows, items.astype(np.int32)))
     np.testing.assert_allclose(found, auc(full, rows, items.astype(np.int32)), atol=1e-12)
 
 
