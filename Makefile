@@ -74,7 +74,7 @@ compile: install  ## write pipelines/compiled and docs/pipeline.md
 bench: install  ## time the engine on the demo's release
 	$(BIN)/python -m benchmarks.engine --store $(DEMO)/store --out runs/bench
 
-QUALITY ?= sports journey sports_full
+QUALITY ?= sports journey office industrial journey_newcomers sports_full
 bench-quality: install-bench  ## blend against members and peers -> docs/benchmarks.md (over an hour; QUALITY=sports: a part)
 	$(BIN)/python -m benchmarks.quality --case $(QUALITY) --page
 

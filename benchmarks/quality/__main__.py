@@ -17,6 +17,7 @@ from components.common.files import read_json, write_json, write_text
 
 log = logging.getLogger("benchmarks")
 SECOND = "second"
+CASES = ["sports", "journey", "office", "industrial", "journey_newcomers", "sports_full"]
 IMAGES = "images"
 
 
@@ -52,7 +53,7 @@ def _cases(options: argparse.Namespace) -> list[Case]:
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--case", nargs="*", default=["sports", "journey", "sports_full"], help="which of these")
+    parser.add_argument("--case", nargs="*", default=CASES, help="which of these")
     parser.add_argument("--data", type=Path, help="a folder of your own tables instead")
     parser.add_argument("--protocol", default="temporal", choices=("temporal", "leave-one-out"), help="with --data")
     parser.add_argument("--windows", type=int, default=1, help="test windows, with --data")

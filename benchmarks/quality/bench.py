@@ -12,7 +12,7 @@ from benchmarks.quality.absent import Taken
 from benchmarks.quality.case import write_case
 from benchmarks.quality.measure import WINDOW_FILE, Finished
 from benchmarks.quality.report import TASKS, case_report, conditions, curve_report
-from benchmarks.quality.shops import Case, earlier, of_users, tables
+from benchmarks.quality.shops import Case, earlier, of_users, tables, without_past
 from benchmarks.quality.steps import Kept, composition, source_digest, start
 from components.common.config import Effort
 from components.common.errors import CuveeError
@@ -96,9 +96,7 @@ def plan(case: Case, options: Options) -> Plan:
     checked = _checked(case, out, options)
     effort = case.effort or options.effort
     windows = [
-        Window(
-            case, f"window_{back}", earlier(checked, out / f"tables_{back}", back), effort, _taken(case, back, options)
-        )
+        Window(case, f"window_{back}", _past(case, checked, out, back, options), effort, _taken(case, back, options))
         for back in range(case.windows)
     ]
     shares = {}
@@ -110,6 +108,14 @@ def plan(case: Case, options: Options) -> Plan:
         tables_of = of_users(checked, out / f"tables_share_{name}_seed_{options.seed}", share, options.seed)
         shares[name] = Window(case, f"share_{name}", tables_of, "fast", "nothing")
     return Plan(case, out, windows, shares)
+
+
+def _past(case: Case, checked: Path, out: Path, back: int, options: Options) -> Path:
+    """The tables as they were *back* windows ago, as far as the case knows the past."""
+    tables_then = earlier(checked, out / f"tables_{back}", back)
+    if not case.newcomers:
+        return tables_then
+    return without_past(tables_then, out / f"tables_{back}_newcomers", case.newcomers, options.seed)
 
 
 def _taken(case: Case, back: int, options: Options) -> Taken:
@@ -152,8 +158,7 @@ def run_window(window: Window, folder: Path, options: Options) -> set[str]:
 
 
 def _environment(case: Case) -> dict[str, str]:
-    public = case.source == "complete-journey" or case.source.startswith("amazon:")
-    return {KEY_VARIABLE: PUBLIC_KEY} if public else {}
+    return {KEY_VARIABLE: PUBLIC_KEY} if case.public else {}
 
 
 def _is_judged(folder: Path, judged: Path, taken: Taken, any_code: bool) -> bool:

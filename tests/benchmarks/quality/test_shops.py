@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.quality.shops import Case, earlier, known, of_users, tables
+from benchmarks.quality.shops import Case, earlier, known, of_users, tables, without_past
 from components.common.errors import ConfigError
 from components.common.moments import microseconds
 from components.prepare.split import window_length
@@ -69,12 +69,39 @@ def test_kept_users_keep_all_their_events(checked: Path, tmp_path: Path) -> None
 
 
 def test_a_case_that_nobody_knows_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="expected sports, sports_full, journey"):
-        known("office")
+    with pytest.raises(ConfigError, match="expected journey, journey_newcomers, sports, office, industrial"):
+        known("toys")
     monkeypatch.delenv("CUVEE_TEST_DATA", raising=False)
-    with pytest.raises(ConfigError, match="CUVEE_TEST_DATA"):
-        known("sports")
+    for name in ("sports", "office"):
+        with pytest.raises(ConfigError, match="CUVEE_TEST_DATA"):
+            known(name)
     assert known("journey").windows == 3
+
+
+def test_newcomers_have_no_past_and_the_others_all_of_theirs(checked: Path, tmp_path: Path) -> None:
+    then = earlier(checked, tmp_path / "then", 1)
+    found = pd.read_parquet(without_past(then, tmp_path / "new", 0.3, 0) / "events.parquet")
+    whole = pd.read_parquet(then / "events.parquet")
+    start = whole["timestamp"].max() - pd.Timedelta(days=json.loads((then / "shop.json").read_text())["window_days"])
+    before, first = (events[events["timestamp"] <= start].groupby("user_id").size() for events in (whole, found))
+    assert before.drop(first.index).size == round(0.3 * whole["user_id"].nunique())
+    assert first.to_dict() == before[first.index].to_dict()
+    pd.testing.assert_frame_equal(
+        *(events[events["timestamp"] > start].reset_index(drop=True) for events in (whole, found))
+    )
+
+
+def test_of_a_users_histories_the_longest_is_taken(tmp_path: Path) -> None:
+    rows = {"valid": [("a", [1, 2], 3), ("b", [5], 6)], "test": [("a", [1, 2, 3], 4)]}
+    for part, content in rows.items():
+        frame = pd.DataFrame(content, columns=["user_id", "history_item_id", "item_id"])
+        frame.to_parquet(tmp_path / f"Toys.{part}.parquet")
+    items = pd.DataFrame({"item_id": range(1, 7), "title": "t", "description": None, "brand": "b", "categories": ""})
+    items.to_parquet(tmp_path / "Toys.items.parquet")
+    folder = tables(Case(name="toys", source=f"histories:{tmp_path / 'Toys'}", protocol="leave-one-out"), tmp_path)
+    events = pd.read_parquet(Path(folder) / "events.parquet")
+    assert events.groupby("user_id")["item_id"].apply(list).to_dict() == {"a": ["1", "2", "3", "4"], "b": ["5", "6"]}
+    assert pd.read_parquet(Path(folder) / "items.parquet")["description"].tolist() == [""] * 6
 
 
 def test_sequences_are_converted_once(shared_data: Path, tmp_path: Path) -> None:
