@@ -149,11 +149,13 @@ def serve(
     shop: Annotated[
         Path | None, typer.Option(help="The shop's own folder: photos, users and queries for the page.")
     ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="So many processes answer at the one address.")] = 1,
 ) -> None:
     """Serve the store's current release, and beside it the page /storefront/."""
     import os
 
     command = ["-m", "serving.server", "--store", str(store), "--host", host, "--port", str(port), "--as-of", as_of]
+    command += ["--workers", str(workers)] if workers > 1 else []
     command += ["--rules", str(rules)] if rules else []
     command += ["--page", *(["--shop", str(shop)] if shop else [])]
     os.execv(sys.executable, [sys.executable, *command])

@@ -15,6 +15,7 @@ from serving.catalogue import Catalogue
 from serving.current import DIGEST, POINTER, RELEASES, current_digest
 from serving.engine import Engine
 from serving.instances import Instance, RequestError, parse_all
+from serving.recent import Recent
 from serving.rules.file import RulesFile
 from serving.states import UserStates
 
@@ -66,9 +67,10 @@ class Live:
     engine: Engine
     features: Features
     clock: Clock
+    recent: Recent | None = None  # what users did since the features were written
 
     @classmethod
-    def load(cls, release: Path, store: Path, clock: Clock) -> "Live":
+    def load(cls, release: Path, store: Path, clock: Clock, recent: Recent | None = None) -> "Live":
         """Verify every byte, load, and answer the release's own smoke requests.
 
         Raises:
@@ -79,7 +81,7 @@ class Live:
             engine.campaigns = engine.campaigns.meant_for(store / IN_STORE)
             if DIGEST.fullmatch(release.name) and release.name != engine.digest:
                 raise ReleaseError(f"{release} holds release {engine.digest}. Publish it again.")
-            live = cls(engine, Features(store, engine.catalogue), clock)
+            live = cls(engine, Features(store, engine.catalogue), clock, recent)
             smoke = read_json(release / SMOKE_FILE)
             sizes = [len(answer["items"]) for answer in live.answer(parse_all(smoke["instances"]))]
         except ReleaseError:
@@ -118,7 +120,10 @@ class Live:
         """
         for instance in instances:
             self._check(instance)
-        return self.engine.answer(instances, self.features, self.as_of)
+        port: StatePort = self.features
+        if self.recent is not None:
+            port = self.recent.over(port, self.engine.catalogue, self.engine.shop.event_weights)
+        return self.engine.answer(instances, port, self.as_of)
 
     def _check(self, instance: Instance) -> None:
         engine = self.engine
@@ -181,7 +186,9 @@ class Follower(threading.Thread):
                 return
             seen = (digest, (self._store / POINTER).stat().st_mtime_ns)
             if seen != self._refused:
-                self._live = Live.load(self._store / RELEASES / digest, self._store, self._live.clock)
+                self._live = Live.load(
+                    self._store / RELEASES / digest, self._store, self._live.clock, self._live.recent
+                )
                 self._replace(self._live.following(self._rules))
                 log.info("now serving release %s", digest)
         except (CuveeError, OSError) as error:

@@ -4,12 +4,17 @@ The names are a contract: alerts, dashboards and scaling in infra/ ask for them,
 what is exported here.
 """
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import Counter, Gauge, Histogram
+from fastapi import FastAPI, Request, Response
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, exposition
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from serving.workers import METRICS_FOLDER
 
 REQUESTS = Counter("cuvee_http_requests", "Requests that were answered, by their HTTP status", ["code"])
 SECONDS = Histogram(
@@ -19,13 +24,16 @@ SECONDS = Histogram(
 )
 ANSWERS = Counter("cuvee_answers", "Predictions, by scenario and by whether anything was missing", ["degraded"])
 MISSING = Counter("cuvee_answers_without", "Predictions that had to do without a part", ["part"])
-RELEASE = Gauge("cuvee_release_info", "1 for the release that answers", ["release"])
+RELEASE = Gauge("cuvee_release_info", "1 for the release that answers", ["release"], multiprocess_mode="livemax")
 WRITTEN = Gauge(
-    "cuvee_online_features_written_seconds", "When the online features were last written, Unix time; 0: there are none"
+    "cuvee_online_features_written_seconds",
+    "When the online features were last written, Unix time; 0: there are none",
+    multiprocess_mode="livemax",
 )
 
 ONLINE_FILE = "online.db"
 QUESTIONS = "POST"
+_served: set[str] = set()  # releases this process has told of
 
 
 def answered(method: str, code: int, began: float) -> None:
@@ -46,8 +54,26 @@ def predicted(answers: Sequence[dict[str, Any]]) -> None:
 
 def serving(digest: str) -> None:
     """Say which release answers from now on."""
-    RELEASE.clear()
     RELEASE.labels(digest).set(1)
+    for before in _served - {digest}:
+        RELEASE.labels(before).set(0)
+    _served.add(digest)
+
+
+def install(app: FastAPI, store: Path) -> None:
+    """Say of *store* what there is to say; of several workers each then tells the sums over all."""
+    written = watch(store)
+    if METRICS_FOLDER not in os.environ:
+        return
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+
+    async def summed(request: Request) -> Response:
+        WRITTEN.set(written())
+        encode, kind = exposition.choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"content-type": kind})
+
+    app.add_api_route("/metrics", summed, methods=["GET"], include_in_schema=False)
 
 
 def watch(store: Path) -> Callable[[], float]:

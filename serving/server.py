@@ -9,7 +9,9 @@ if __name__ == "__main__":
     lean.install()
 
 import argparse
+import functools
 import logging
+import socket
 import sys
 import warnings
 from datetime import UTC, datetime
@@ -37,6 +39,8 @@ def serve(
     enable_grpc: bool = False,
     page: bool = False,
     shop: Path | None = None,
+    listener: socket.socket | None = None,
+    beat: int | None = None,
 ) -> None:
     """Answer until SIGTERM.
 
@@ -50,6 +54,8 @@ def serve(
         enable_grpc: listen for V2 over gRPC as well, on KServe's default port.
         page: serve the storefront as well, at /storefront/.
         shop: the shop's own folder: photos, users and queries for the page; None: it goes without.
+        listener: the socket to accept from, shared with other workers; None: one of its own at *host* and *port*.
+        beat: the pipe to give signs of life through; None: nobody watches.
 
     Raises:
         ReleaseError: nothing is published, or the release cannot be trusted.
@@ -59,22 +65,27 @@ def serve(
     from kserve.model_server import app
 
     from components.common.identity import id_key
-    from serving import door, metrics
+    from serving import door, metrics, workers
     from serving.current import current_release
+    from serving.events import Events
     from serving.live import Follower, Live
     from serving.model import CuveeModel
+    from serving.recent import Recent, Watch
     from serving.rules.file import RulesFile
 
     folder = release or current_release(store)
     if folder is None:
         raise ReleaseError(f"{store} holds no published release. Run `cuvee run --store {store}` first.")
-    live = Live.load(folder, store, clock)
+    recent = Recent(store)
+    live = Live.load(folder, store, clock, recent)
     file = RulesFile(rules) if rules else None
     model = CuveeModel(live.following(file), id_key(store))
     if release is None or file is not None:
         Follower(store, live, model.replace, rules=file, releases=release is None).start()
+    Watch(recent).start()
+    Events(recent, lambda: model.live, id_key(store)).install(app)
     door.install(app)
-    metrics.watch(store)
+    metrics.install(app, store)
     if page:
         from serving.storefront.own import OwnShop
         from serving.storefront.page import PREFIX, Storefront
@@ -86,7 +97,12 @@ def serve(
         """KServe's server, listening where it is told to."""
 
         def setup_event_loop(self) -> None:
-            self._rest_server.config.host = host
+            config, server = self._rest_server.config, self._rest_server._server
+            config.host = host
+            if listener is not None:
+                server.serve = functools.partial(server.serve, sockets=[listener])
+            if beat is not None:
+                config.callback_notify, config.timeout_notify = workers.beating(beat), 0
             super().setup_event_loop()
 
     log.info("serving release %s on http://%s:%d", live.digest, host, port)
@@ -126,6 +142,10 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--page", action="store_true", help="serve the storefront as well, at /storefront/")
     parser.add_argument("--shop", type=Path, help="the shop's own folder: photos, users and queries for the page")
+    parser.add_argument("--workers", type=int, default=1, help="so many processes answer at the one address")
+    parser.add_argument("--socket", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--beat", type=int, help=argparse.SUPPRESS)
+    arguments = sys.argv[1:] if arguments is None else arguments
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     for name, level in QUIET.items():
@@ -134,6 +154,10 @@ def main(arguments: list[str] | None = None) -> None:
     logging.getLogger("kserve").addHandler(logging.NullHandler())  # else KServe configures all logging anew
     try:
         clock = parse_clock(given.as_of)
+        if given.workers > 1 and given.socket is None:
+            from serving.workers import supervise
+
+            raise SystemExit(supervise(arguments, given.host, given.port, given.workers))
         serve(
             given.store,
             given.release,
@@ -143,6 +167,8 @@ def main(arguments: list[str] | None = None) -> None:
             given.rules,
             page=given.page,
             shop=given.shop,
+            listener=None if given.socket is None else socket.socket(fileno=given.socket),
+            beat=given.beat,
         )
     except CuveeError as error:
         log.error("%s", error)

@@ -164,18 +164,30 @@ class UserStates:
 
     def viewing(self, viewed: Sequence[Sequence[int]], weight: float) -> "UserStates":
         """The same users, each having just looked at the catalogue rows *viewed*: one more visit, of *weight*."""
-        looks = [sorted(set(rows)) for rows in viewed]
-        users = np.repeat(np.arange(len(self)), [len(rows) for rows in looks])
+        users = np.repeat(np.arange(len(self)), [len(rows) for rows in viewed])
         if not len(users):
             return self
         now = self.as_of.copy()
         np.maximum.at(now, self.row_of, self.last_at)
-        user = np.concatenate([self.row_of, users])
-        item = np.concatenate([self.items, np.array([row for rows in looks for row in rows], dtype=np.int32)])
-        last, first = (np.concatenate([at, now[users] + 1]) for at in (self.last_at, self.first_at))
-        counts = np.concatenate([self.counts, np.full(len(users), weight, np.float32)])
+        items = np.array([row for rows in viewed for row in rows], dtype=np.int32)
+        return self.meeting(users, items, now[users] + 1, np.full(len(users), weight, np.float32))
+
+    def meeting(self, users: Longs, items: Ints, at: Longs, weights: Floats) -> "UserStates":
+        """The same users, having met more: row users[i] the catalogue row items[i] at at[i] µs, of weights[i].
+
+        A visit (the same user, item and time) counts once, by its heaviest.
+        """
+        order = np.lexsort((at, items, users))
+        users, items, at, weights = users[order], items[order], at[order], weights[order]
+        visit = _starts(users, items, at)
+        user, item = (np.concatenate(pair) for pair in ((self.row_of, users[visit]), (self.items, items[visit])))
+        last, first = (np.concatenate([known, at[visit]]) for known in (self.last_at, self.first_at))
+        heaviest = np.maximum.reduceat(weights, visit) if len(visit) else weights
+        counts = np.concatenate([self.counts, heaviest.astype(np.float32)])
         order = np.lexsort((item, user))
-        start = np.flatnonzero(np.diff(user[order], prepend=-1) | np.diff(item[order], prepend=-1))
+        start = _starts(user[order], item[order])
+        if not len(start):
+            return self
         last, first = np.maximum.reduceat(last[order], start), np.minimum.reduceat(first[order], start)
         counts, user, item = np.add.reduceat(counts[order], start), user[order][start], item[order][start]
         order = np.lexsort((item, last, user))
@@ -183,11 +195,19 @@ class UserStates:
         return replace(
             self,
             indptr=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-            items=item[order],
+            items=item[order].astype(np.int32),
             last_at=last[order],
             first_at=first[order],
             counts=counts[order],
         )
+
+
+def _starts(*keys: Longs | Ints) -> Longs:
+    """Where a new combination of sorted *keys* begins."""
+    new = np.zeros(len(keys[0]), dtype=bool)
+    for key in keys:
+        new |= np.diff(key, prepend=-1) != 0
+    return np.flatnonzero(new)
 
 
 def _entries(row: Mapping[str, Any] | None, catalogue: Catalogue) -> tuple[Ints, Longs, Longs, Floats]:

@@ -13,8 +13,8 @@ from components.common.moments import DAY, moment
 from components.materialize.repo import apply, forget
 from components.materialize.run import FEATURES_FILE
 from components.materialize.sources import SOURCES_FOLDER
+from serving.recent import WATERMARK_FILE
 
-WATERMARK_FILE = "watermark.json"
 BEGINNING = -DAY  # µs: the day before anything could have happened
 
 
