@@ -1,7 +1,8 @@
 """Array types and the two selections every channel needs."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,18 @@ Bools = npt.NDArray[np.bool_]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 PAD = -1
+MAPPED_BYTES = 1 << 16  # files from this size on are read where they lie
 GROUPS = 4  # groups of columns for each place: their maxima tell what the best reach
 WIDE = 16  # columns for each place from which that is worth finding
 BROAD = 4_096  # columns from which a row is looked at alone; narrower ones together, CELLS at a time
 CELLS = 2**18
+
+
+def stored(path: Path) -> npt.NDArray[Any]:
+    """The array of an .npy file; a large one is mapped and read-only: all workers of a machine share its memory."""
+    if path.stat().st_size < MAPPED_BYTES:
+        return np.asarray(np.load(path, allow_pickle=False))
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)).view(np.ndarray)
 
 
 def top_k(scores: Floats, k: int) -> Ints:

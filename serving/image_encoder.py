@@ -9,7 +9,7 @@ from onnxruntime import InferenceSession
 from components.common.config import Config
 from components.common.errors import ReleaseError
 from components.common.files import read_json, sha256
-from serving.arrays import Floats
+from serving.arrays import Floats, stored
 from serving.onnx import session
 from serving.pictures import MOST_ASKED_PIXELS, Pixels, picture
 
@@ -55,7 +55,7 @@ class ImageEncoder:
         for name in FILES:
             if not (folder / name).is_file() or sha256(folder / name) != spec.files.get(name):
                 raise ReleaseError(f"{folder / name}: is not the file that {ENCODER_FILE} names. Rebuild the release.")
-        mean, projection = (np.load(folder / name, allow_pickle=False) for name in (MEAN_FILE, PROJECTION_FILE))
+        mean, projection = (stored(folder / name) for name in (MEAN_FILE, PROJECTION_FILE))
         return cls(session(folder / MODEL_FILE, threads), mean, projection, spec)
 
     def project(self, seen: Floats) -> Floats:

@@ -66,7 +66,7 @@ def install(app: FastAPI, store: Path) -> None:
     if METRICS_FOLDER not in os.environ:
         return
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
 
     async def summed(request: Request) -> Response:
         WRITTEN.set(written())

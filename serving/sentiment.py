@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from components.common.files import read_json, write_json
-from serving.arrays import Floats, Ints
+from serving.arrays import Floats, Ints, stored
 from serving.text import folded, is_chinese, runs
 
 TERMS_FILE, BIAS_FILE = "terms.json", "bias.json"
@@ -78,7 +78,7 @@ class Sentiment:
     @classmethod
     def load(cls, folder: Path) -> "Sentiment":
         """Read what `save` wrote."""
-        scale, weights = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS)
+        scale, weights = (stored(folder / f"{name}.npy") for name in ARRAYS)
         return cls(read_json(folder / TERMS_FILE), scale, weights, read_json(folder / BIAS_FILE))
 
 

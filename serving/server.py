@@ -98,7 +98,7 @@ def serve(
 
         def setup_event_loop(self) -> None:
             config, server = self._rest_server.config, self._rest_server._server
-            config.host = host
+            config.host, server.shutdown = host, functools.partial(workers.finish, server)
             if listener is not None:
                 server.serve = functools.partial(server.serve, sockets=[listener])
             if beat is not None:

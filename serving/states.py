@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
@@ -202,7 +203,7 @@ class UserStates:
         )
 
 
-def _starts(*keys: Longs | Ints) -> Longs:
+def _starts(*keys: npt.NDArray[Any]) -> Longs:
     """Where a new combination of sorted *keys* begins."""
     new = np.zeros(len(keys[0]), dtype=bool)
     for key in keys:

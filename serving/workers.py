@@ -6,6 +6,7 @@ loop that answers requests, that it is alive; one that ends, or is silent too lo
 there is one worker, and the cluster does what the parent does here.
 """
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -20,12 +21,17 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import uvicorn
 
 log = logging.getLogger(__name__)
 
 BEAT_S = 1  # between two signs of life
 SILENT_S = 5.0  # without a sign of life: it hangs
 START_S = 60.0  # until the first one
+LINGER_S = 0.5  # told to end, a worker still reads what clients had sent by then
 GRACE_S = 15.0  # for what is in flight, once told to end
 PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)  # before a worker that keeps ending early is started again
 BACKLOG = 2048
@@ -160,6 +166,14 @@ def beating(pipe: int) -> Callable[[], Awaitable[None]]:
             os.kill(os.getpid(), signal.SIGTERM)
 
     return beat
+
+
+async def finish(server: "uvicorn.Server", sockets: list[socket.socket] | None = None) -> None:
+    """End a worker's server: take no more connections, but answer what is on its way on those there are."""
+    for listening in server.servers:
+        listening.close()
+    await asyncio.sleep(LINGER_S)
+    await type(server).shutdown(server, sockets)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,8 @@ import json
 import urllib.parse
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 JSON = {"Content-Type": "application/json"}
 V1 = "/v1/models/cuvee:predict"
 GOOD = json.dumps({"instances": [{"scenario": "recommend"}]}).encode()
@@ -33,3 +35,15 @@ def send(
         assert set(answer) == {"error", "id"}
         assert len(answer["id"]) == 32
     return response.status, json.loads(text)
+
+
+Read = dict[tuple[str, tuple[str, ...]], float]
+
+
+def read(url: str) -> Read:
+    """Every sample of the server's own metrics, by name and label values."""
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=30)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    families = [family for family in text_string_to_metric_families(text) if family.name.startswith("cuvee_")]
+    return {(s.name, tuple(s.labels.values())): s.value for family in families for s in family.samples}

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from serving.arrays import Bools, Floats, Longs
+from serving.arrays import Bools, Floats, Longs, stored
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.history import HistoryWeights
@@ -46,7 +46,7 @@ class Als(Member):
         Raises:
             ReleaseError: they do not fit the catalogue.
         """
-        factors, known = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("factors", "known"))
+        factors, known = (stored(folder / f"{name}.npy") for name in ("factors", "known"))
         if len(factors) != len(catalogue):
             raise ReleaseError(
                 f"{folder}: factors of {len(factors)} items found, {len(catalogue)} expected; package it again."

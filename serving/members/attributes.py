@@ -8,7 +8,7 @@ from scipy import sparse
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from serving.arrays import Floats
+from serving.arrays import Floats, stored
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
@@ -58,7 +58,7 @@ class Attributes(Member):
         """
         numbers = read_json(folder / MEMBER_FILE)
         data, indices, indptr, transitions, prior = (
-            np.load(folder / f"{name}.npy", allow_pickle=False) for name in (*ARRAYS, "transitions", "prior")
+            stored(folder / f"{name}.npy") for name in (*ARRAYS, "transitions", "prior")
         )
         if len(prior) != len(catalogue):
             raise ReleaseError(f"{folder}: {len(prior)} items, the catalogue has {len(catalogue)}. Train again.")

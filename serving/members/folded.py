@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.common.errors import ReleaseError
-from serving.arrays import Bools, Floats
+from serving.arrays import Bools, Floats, stored
 from serving.members.base import Family, Member
 from serving.members.history import HistoryWeights
 from serving.queries import BUNDLE, RECOMMEND, SIMILAR, Queries
@@ -49,7 +49,7 @@ def read_arrays(folder: Path, names: tuple[str, ...], n_items: int) -> list[npt.
     Raises:
         ReleaseError: they do not fit the catalogue.
     """
-    arrays = [np.load(folder / f"{name}.npy", allow_pickle=False) for name in names]
+    arrays = [stored(folder / f"{name}.npy") for name in names]
     if len(arrays[0]) != n_items:
         raise ReleaseError(
             f"{folder}: {names[0]} of {len(arrays[0])} items found, {n_items} expected; package it again."

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from components.common.files import read_json
-from serving.arrays import Floats, Ints
+from serving.arrays import Floats, Ints, stored
 from serving.catalogue import Catalogue
 from serving.glossary import GLOSSARY_FILE, Glossary
 from serving.members.base import Family, Member
@@ -140,9 +140,7 @@ class Lexical(Member):
     def load(cls, folder: Path, catalogue: Catalogue) -> "Lexical":
         """Read vocabulary.json, the impacts (data.npy, indices.npy, indptr.npy) and, if it is there, glossary.json."""
         terms = read_json(folder / VOCABULARY_FILE)
-        data, indices, indptr = (
-            np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("data", "indices", "indptr")
-        )
+        data, indices, indptr = (stored(folder / f"{name}.npy") for name in ("data", "indices", "indptr"))
         impacts = sparse.csr_matrix((data, indices, indptr), shape=(len(terms), len(catalogue)))
         told = folder / GLOSSARY_FILE
         glossary = Glossary(told) if told.exists() else None

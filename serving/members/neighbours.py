@@ -8,7 +8,7 @@ from scipy import sparse
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from serving.arrays import Bools, Floats
+from serving.arrays import Bools, Floats, stored
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.history import HistoryWeights
@@ -40,14 +40,14 @@ class NeighbourMember(Member):
         Raises:
             ReleaseError: they do not fit the catalogue.
         """
-        arrays = [np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS]
+        arrays = [stored(folder / f"{name}.npy") for name in ARRAYS]
         n_items = len(catalogue)
         if len(arrays[0]) != n_items + 1:
             raise ReleaseError(
                 f"{folder}: neighbours of {len(arrays[0]) - 1} items found, {n_items} expected; package it again."
             )
         similarity = sparse.csr_matrix((arrays[2], arrays[1], arrays[0]), shape=(n_items, n_items))
-        known = np.load(folder / "known.npy", allow_pickle=False)
+        known = stored(folder / "known.npy")
         return cls(similarity, known, HistoryWeights.of(read_json(folder / MEMBER_FILE)))
 
     def score_all(self, queries: Queries) -> Floats:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from components.common.errors import ReleaseError
-from serving.arrays import Floats
+from serving.arrays import Floats, stored
 from serving.catalogue import Catalogue
 from serving.members.base import Family, Member
 from serving.queries import SCENARIOS, Queries
@@ -32,7 +32,7 @@ class Popularity(Member):
         Raises:
             ReleaseError: it does not fit the catalogue.
         """
-        scores = np.load(folder / SCORES_FILE, allow_pickle=False)
+        scores = stored(folder / SCORES_FILE)
         if scores.shape != (len(catalogue),):
             raise ReleaseError(
                 f"{folder}: scores of shape {scores.shape} found, ({len(catalogue)},) expected; package it again."

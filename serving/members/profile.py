@@ -12,7 +12,7 @@ from scipy import sparse
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from serving.arrays import Floats
+from serving.arrays import Floats, stored
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.queries import RECOMMEND, Queries
@@ -86,9 +86,7 @@ class Profile(Member):
             ReleaseError: they do not fit the catalogue.
         """
         numbers, terms = read_json(folder / MEMBER_FILE), read_json(folder / VOCABULARY_FILE)
-        data, indices, indptr, prior = (
-            np.load(folder / f"{name}.npy", allow_pickle=False) for name in (*ARRAYS, "prior")
-        )
+        data, indices, indptr, prior = (stored(folder / f"{name}.npy") for name in (*ARRAYS, "prior"))
         if len(prior) != len(catalogue):
             raise ReleaseError(f"{folder}: {len(prior)} items, the catalogue has {len(catalogue)}. Train again.")
         lifts = sparse.csr_matrix((data, indices, indptr), shape=(len(terms), len(prior)))

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from components.common.errors import ReleaseError
-from serving.arrays import Floats
+from serving.arrays import Floats, stored
 from serving.catalogue import Catalogue
 from serving.members.base import Family, Member
 from serving.queries import BUNDLE, SIMILAR, Queries
@@ -30,7 +30,7 @@ class Relations(Member):
     @classmethod
     def load(cls, folder: Path, catalogue: Catalogue) -> Self:
         """Read data.npy, indices.npy and indptr.npy."""
-        data, indices, indptr = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS)
+        data, indices, indptr = (stored(folder / f"{name}.npy") for name in ARRAYS)
         if len(indptr) != len(catalogue) + 1:
             raise ReleaseError(f"{folder}: {len(indptr) - 1} items, the catalogue has {len(catalogue)}. Train again.")
         return cls(sparse.csr_matrix((data, indices, indptr), shape=(len(catalogue),) * 2))

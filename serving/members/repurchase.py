@@ -7,7 +7,7 @@ import numpy as np
 
 from components.common.errors import ReleaseError
 from components.common.moments import DAY
-from serving.arrays import Floats
+from serving.arrays import Floats, stored
 from serving.catalogue import Catalogue
 from serving.members.base import Family, Member
 from serving.queries import RECOMMEND, SEARCH, Queries
@@ -82,7 +82,7 @@ class Repurchase(Member):
         Raises:
             ReleaseError: they do not fit the catalogue or this version's features.
         """
-        arrays = [np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS]
+        arrays = [stored(folder / f"{name}.npy") for name in ARRAYS]
         found, expected = (len(arrays[0]), len(arrays[3])), (len(catalogue), 1 + len(FEATURES))
         if found != expected:
             raise ReleaseError(f"{folder}: (items, coefficients) {found} found, {expected} expected; train it again.")

@@ -7,7 +7,7 @@ import numpy as np
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from serving.arrays import Bools, Floats
+from serving.arrays import Bools, Floats, stored
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
@@ -90,4 +90,4 @@ class Video(Seen):
 
 def read_arrays(folder: Path, names: tuple[str, ...]) -> list[Floats]:
     """The arrays *names* of a member's folder."""
-    return [np.load(folder / f"{name}.npy", allow_pickle=False) for name in names]
+    return [stored(folder / f"{name}.npy") for name in names]

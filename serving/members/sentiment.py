@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from components.common.errors import ReleaseError
-from serving.arrays import Floats, Ints
+from serving.arrays import Floats, Ints, stored
 from serving.catalogue import Catalogue
 from serving.members.base import Family, Member
 from serving.queries import RECOMMEND, SEARCH, Queries
@@ -36,7 +36,7 @@ class SentimentOfItems(Member):
         Raises:
             ReleaseError: they do not fit the catalogue.
         """
-        opinions, reviews = (np.load(folder / name, allow_pickle=False) for name in (OPINIONS_FILE, REVIEWS_FILE))
+        opinions, reviews = (stored(folder / name) for name in (OPINIONS_FILE, REVIEWS_FILE))
         if len(opinions) != len(catalogue):
             raise ReleaseError(f"{folder}: {len(opinions)} items, the catalogue has {len(catalogue)}. Train again.")
         return cls(opinions, reviews)

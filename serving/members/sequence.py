@@ -9,7 +9,7 @@ import onnxruntime as ort
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from serving.arrays import PAD, Floats, Ints
+from serving.arrays import PAD, Floats, Ints, stored
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.onnx import session
@@ -75,8 +75,8 @@ class Sequence(Member):
             ReleaseError: the arrays do not fit the catalogue or each other.
         """
         about = read_json(folder / MEMBER_FILE)
-        vectors = np.load(folder / VECTORS_FILE, allow_pickle=False)
-        bias = np.load(folder / BIAS_FILE, allow_pickle=False)
+        vectors = stored(folder / VECTORS_FILE)
+        bias = stored(folder / BIAS_FILE)
         expected = (len(catalogue), about["embedding_size"])
         if vectors.shape != expected or bias.shape != expected[:1]:
             raise ReleaseError(

@@ -7,7 +7,7 @@ import numpy as np
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from serving.arrays import PAD, Floats, Ints, top_k
+from serving.arrays import PAD, Floats, Ints, stored, top_k
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
@@ -57,8 +57,7 @@ class Text(Member):
         """Read vectors.npy, document_of.npy, projection.npy and prior.npy."""
         numbers = read_json(folder / MEMBER_FILE)
         vectors, document_of, projection, prior = (
-            np.load(folder / f"{name}.npy", allow_pickle=False)
-            for name in ("vectors", "document_of", "projection", "prior")
+            stored(folder / f"{name}.npy") for name in ("vectors", "document_of", "projection", "prior")
         )
         if len(document_of) != len(catalogue):
             raise ReleaseError(f"{folder}: {len(document_of)} items, the catalogue has {len(catalogue)}. Train again.")

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from serving.arrays import Floats, Ints
+from serving.arrays import Floats, Ints, stored
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
@@ -65,8 +65,7 @@ class Tfidf(Member):
         numbers = read_json(folder / MEMBER_FILE)
         terms = {term: row for row, term in enumerate(read_json(folder / VOCABULARY_FILE))}
         idf, document_of, prior, data, indices, indptr = (
-            np.load(folder / f"{name}.npy", allow_pickle=False)
-            for name in ("idf", "document_of", "prior", "data", "indices", "indptr")
+            stored(folder / f"{name}.npy") for name in ("idf", "document_of", "prior", "data", "indices", "indptr")
         )
         if len(document_of) != len(catalogue):
             raise ReleaseError(f"{folder}: {len(document_of)} items, the catalogue has {len(catalogue)}. Train again.")

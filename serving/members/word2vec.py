@@ -7,7 +7,7 @@ import numpy as np
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from serving.arrays import Floats
+from serving.arrays import Floats, stored
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
@@ -48,7 +48,7 @@ class Word2vec(Member):
             ReleaseError: they do not fit the catalogue.
         """
         numbers = read_json(folder / MEMBER_FILE)
-        vectors, prior = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("vectors", "prior"))
+        vectors, prior = (stored(folder / f"{name}.npy") for name in ("vectors", "prior"))
         if len(vectors) != len(catalogue):
             raise ReleaseError(f"{folder}: {len(vectors)} items, the catalogue has {len(catalogue)}. Train again.")
         return cls(vectors, prior, numbers["half_life"], numbers["count_power"])

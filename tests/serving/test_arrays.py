@@ -1,12 +1,14 @@
 """The two selections of every channel: by hand, and against a stable sort where nearly everything ties."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from serving.arrays import PAD, gather, top_k
+from serving.arrays import MAPPED_BYTES, PAD, gather, stored, top_k
 
 NAN = float("nan")
 FEW_VALUES = arrays.arrays(
@@ -76,3 +78,20 @@ def test_many_rows_at_once_are_as_each_alone(m: int) -> None:
 def test_gather_leaves_padding_unscored() -> None:
     found = gather(np.array([[1, 2], [3, 4]], dtype=np.float32), np.array([[1, PAD], [0, 1]], dtype=np.int32))
     np.testing.assert_array_equal(found, np.array([[2, NAN], [3, 4]], dtype=np.float32))
+
+
+@pytest.mark.parametrize("rows", [10, 100_000])
+def test_a_stored_array_is_what_was_saved_and_a_large_one_is_mapped(rows: int, tmp_path: Path) -> None:
+    saved = np.arange(rows * 2, dtype=np.float32).reshape(rows, 2)
+    np.save(tmp_path / "saved.npy", saved)
+    found = stored(tmp_path / "saved.npy")
+    assert type(found) is np.ndarray
+    np.testing.assert_array_equal(found, saved)
+    mapped = str(tmp_path / "saved.npy") in Path("/proc/self/maps").read_text()
+    assert (mapped, found.flags.writeable) == ((True, False) if saved.nbytes >= MAPPED_BYTES else (False, True))
+
+
+def test_a_stored_array_holds_no_objects(tmp_path: Path) -> None:
+    np.save(tmp_path / "saved.npy", np.array([{}] * 10_000), allow_pickle=True)
+    with pytest.raises(ValueError, match="Python objects"):
+        stored(tmp_path / "saved.npy")

@@ -6,22 +6,11 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
-from http_calls import V1, send
+from http_calls import V1, Read, read, send
 from prometheus_client.parser import text_string_to_metric_families
 
 from infra.checks.metrics import DERIVED, exported
 from serving import metrics
-
-Read = dict[tuple[str, tuple[str, ...]], float]
-
-
-def read(url: str) -> Read:
-    """Every sample of the server's own metrics, by name and label values."""
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=30)
-    connection.request("GET", "/metrics")
-    text = connection.getresponse().read().decode()
-    families = [family for family in text_string_to_metric_families(text) if family.name.startswith("cuvee_")]
-    return {(s.name, tuple(s.labels.values())): s.value for family in families for s in family.samples}
 
 
 def asked(url: str, instance: dict[str, object], headers: dict[str, str] | None = None) -> tuple[Read, Read]:

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from components.common.moments import DAY
 from components.materialize.behaviour import behaviour
 from serving import recent
 from serving.catalogue import Catalogue
+from serving.features import StatePort
 from serving.recent import RECENT_FILE, WATERMARK_FILE, Event, FullError, Recent
 from serving.states import UserStates
 
@@ -28,7 +30,7 @@ class Known:
         table = behaviour(events, pd.Series(USERS), pd.Series(ITEMS), WEIGHTS)
         self._rows = {row[c.USER_ID]: row for row in table.to_pylist()}
 
-    def states(self, user_ids: list[str], as_of: int | None) -> UserStates:
+    def states(self, user_ids: Sequence[str], as_of: int | None) -> UserStates:
         assert as_of is not None
         rows = [self._rows.get(user) for user in user_ids]
         stamped = [None if row is None else {k: v for k, v in row.items() if k != c.EVENT_TIMESTAMP} for row in rows]
@@ -137,5 +139,5 @@ def test_without_a_table_that_can_be_read_nothing_is_recent(tmp_path: Path) -> N
     (tmp_path / RECENT_FILE).write_bytes(b"garbage" * 1000)
     kept = Recent(tmp_path)
     assert kept.of("a") == ()
-    port = Known(frame([]))
+    port: StatePort = Known(frame([]))
     assert kept.over(port, CATALOGUE, WEIGHTS) is port

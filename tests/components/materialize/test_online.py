@@ -13,7 +13,7 @@ from components.common import columns as c
 from components.common import services
 from components.common.errors import InputError
 from components.common.files import read_json, write_json
-from components.materialize.online import WATERMARK_FILE, materialize_online
+from components.materialize.online import materialize_online
 from components.materialize.repo import apply
 from components.materialize.run import materialize
 from components.prepare.run import prepare
