@@ -92,6 +92,6 @@ def test_a_stored_array_is_what_was_saved_and_a_large_one_is_mapped(rows: int, t
 
 
 def test_a_stored_array_holds_no_objects(tmp_path: Path) -> None:
-    np.save(tmp_path / "saved.npy", np.array([{}] * 10_000), allow_pickle=True)
+    np.save(tmp_path / "saved.npy", np.array([{}] * 100_000), allow_pickle=True)
     with pytest.raises(ValueError, match="Python objects"):
         stored(tmp_path / "saved.npy")

@@ -19,6 +19,7 @@ from components.materialize.run import materialize
 from components.prepare.run import prepare
 from serving.catalogue import Catalogue
 from serving.features import OnlineStates
+from serving.recent import WATERMARK_FILE
 
 LAST = MONDAY + int(126.5 * DAY)
 
