@@ -7,7 +7,7 @@ BAZAAR = runs/bazaar
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install install-bench install-infra check check-infra test test-all demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos lock clean
+.PHONY: help install install-bench install-infra check check-infra test test-all demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -95,6 +95,9 @@ bench-media: install  ## is `similar` of one kind, by photos, text, both -> runs
 
 bench-photos: install  ## what photos add to the deep member, by each way to read them, on a bazaar -> runs/bench (some 3 minutes)
 	$(BIN)/python -m benchmarks.photos --out runs/bench
+
+bench-serving: install  ## HTTP against KServe's no-op, overload, kills behind Envoy -> runs/bench (some 15 minutes; wrk; the demo's release)
+	$(BIN)/python -m benchmarks.serving --store $(DEMO)/store --out runs/bench
 
 lock: install  ## rewrite requirements/*.txt from *.in
 	for name in serving pipeline-cpu pipeline-gpu dev; do \

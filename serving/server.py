@@ -41,6 +41,7 @@ def serve(
     shop: Path | None = None,
     listener: socket.socket | None = None,
     beat: int | None = None,
+    light: bool = True,
 ) -> None:
     """Answer until SIGTERM.
 
@@ -56,6 +57,7 @@ def serve(
         shop: the shop's own folder: photos, users and queries for the page; None: it goes without.
         listener: the socket to accept from, shared with other workers; None: one of its own at *host* and *port*.
         beat: the pipe to give signs of life through; None: nobody watches.
+        light: spare the plain question what KServe's own way costs; False: for comparison.
 
     Raises:
         ReleaseError: nothing is published, or the release cannot be trusted.
@@ -65,7 +67,7 @@ def serve(
     from kserve.model_server import app
 
     from components.common.identity import id_key
-    from serving import door, metrics, workers
+    from serving import door, metrics, shortcut, workers
     from serving.current import current_release
     from serving.events import Events
     from serving.live import Follower, Live
@@ -84,6 +86,8 @@ def serve(
         Follower(store, live, model.replace, rules=file, releases=release is None).start()
     Watch(recent).start()
     Events(recent, lambda: model.live, id_key(store)).install(app)
+    if light:
+        shortcut.install(app, model)
     door.install(app)
     metrics.install(app, store)
     if page:
@@ -99,6 +103,8 @@ def serve(
         def setup_event_loop(self) -> None:
             config, server = self._rest_server.config, self._rest_server._server
             config.host, server.shutdown = host, functools.partial(workers.finish, server)
+            if light:  # its timings and uvicorn's access log would go to loggers that are silent here
+                self._rest_server._add_middlewares, config.access_log = lambda _app: None, False
             if listener is not None:
                 server.serve = functools.partial(server.serve, sockets=[listener])
             if beat is not None:

@@ -2,26 +2,13 @@
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from worker_parts import Parent, until
 
-PARENT = """
-import logging, sys
-from pathlib import Path
-from serving import workers
-logging.basicConfig(level=logging.INFO)
-workers.SILENT_S, workers.START_S, workers.PAUSES_S, workers.GRACE_S = 1.0, 20.0, (0.0, 0.1, 0.2), 3.0
-with workers._listening("127.0.0.1", 0) as listener, workers._folder() as folder:
-    print(listener.getsockname()[1], folder, flush=True)
-    raise SystemExit(workers.Workers([sys.executable, "-c", Path(sys.argv[1]).read_text()], listener, 2, folder).run())
-"""
 ANSWERS = """
 import asyncio, os, pathlib, signal, socket, sys
 from serving.workers import METRICS_FOLDER, beating
@@ -49,36 +36,6 @@ asyncio.run(main())
 """
 
 
-class Parent:
-    """A supervisor in a process of its own, over workers that run *code*."""
-
-    def __init__(self, code: str, folder: Path) -> None:
-        (folder / "worker.py").write_text(code)
-        self.log = folder / "log"
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", PARENT, str(folder / "worker.py")], stdout=subprocess.PIPE, stderr=log, text=True
-            )
-        assert self.process.stdout is not None
-        port, metrics = self.process.stdout.readline().split()
-        self.port, self.metrics = int(port), Path(metrics)
-
-    def ask(self, seconds: float = 0.0) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
-        connection.sendall(f"{seconds}\n".encode())
-        return connection
-
-    def pid(self) -> int:
-        """Who answers now."""
-        with self.ask() as connection:
-            return int(connection.recv(20))
-
-    @property
-    def alive(self) -> set[int]:
-        text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return set(map(int, text.split()))
-
-
 @pytest.fixture
 def parent(tmp_path: Path) -> Iterator[Parent]:
     one = Parent(ANSWERS, tmp_path)
@@ -86,13 +43,6 @@ def parent(tmp_path: Path) -> Iterator[Parent]:
     yield one
     one.process.kill()
     one.process.wait()
-
-
-def until(condition: Any, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_killed_worker_is_replaced_and_the_address_answers_all_the_while(parent: Parent) -> None:

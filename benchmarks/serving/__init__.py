@@ -1,0 +1,1 @@
+"""The server over HTTP, against KServe's own and under faults: `make bench-serving`."""

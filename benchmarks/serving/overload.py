@@ -1,0 +1,72 @@
+"""More than the server can answer: what it sheds, how long the accepted wait, memory, recovery; and a steady half."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.serving.load import Told, ask, wrk
+from benchmarks.serving.servers import ours
+
+CAPACITY_AT, FLOOD = 32, 256
+PROBES = 4  # connections of the client that tells accepted from shed
+RECOVERED = 1.5  # times the latency before, at most
+
+
+def measure(store: Path, out: Path, seconds: float = 30.0, steady_s: float = 120.0) -> dict[str, Any]:
+    """Figures at half the capacity for *steady_s*, then under a flood for *seconds*."""
+    folder = out / "overload"
+    with ours(store, folder / "cuvee.log") as (url, pid):
+        wrk(url, CAPACITY_AT, 3, folder)
+        capacity = wrk(url, CAPACITY_AT, 5, folder)["per_s"]
+        pause = max(0.0, CAPACITY_AT / (capacity / 2) - CAPACITY_AT / capacity)
+        steady = asyncio.run(ask(url, CAPACITY_AT, steady_s, pause))
+        before, memory = asyncio.run(ask(url, PROBES, 3)), _rss_mb(pid)
+        flood = subprocess.Popen([sys.executable, "-m", "benchmarks.serving.flood", url, str(FLOOD), str(seconds)])
+        try:
+            time.sleep(1)
+            probed = asyncio.run(ask(url, PROBES, seconds - 2, 0.01))
+            grown = _rss_mb(pid) - memory
+        finally:
+            flood.wait()
+        recovery = _recovery(url, before)
+    return {
+        "capacity_per_s": capacity,
+        "steady": _told(steady) | {"seconds": steady_s, "per_s": len(steady.asked) / steady_s},
+        "flood": _told(probed) | {"seconds": seconds, "connections": FLOOD, "rss_growth_mb": grown},
+        "recovery_s": recovery,
+    }
+
+
+def _told(told: Told) -> dict[str, Any]:
+    return {"statuses": told.counts(), "p50_ms": told.percentile(0.5), "p99_ms": told.percentile(0.99)}
+
+
+def _recovery(url: str, before: Told) -> float:
+    """Seconds until half a second of questions is answered as fast as before, none shed."""
+    started, bound = time.monotonic(), RECOVERED * before.percentile(0.5)
+    while time.monotonic() - started < 30:
+        now = asyncio.run(ask(url, PROBES, 0.5))
+        if set(now.counts()) == {"200"} and now.percentile(0.5) <= bound:
+            return time.monotonic() - started
+    return float("inf")
+
+
+def _rss_mb(pid: int) -> float:
+    text = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")) / 1024
+
+
+def tell(found: dict[str, Any]) -> list[str]:
+    """Three lines."""
+    steady, flood = found["steady"], found["flood"]
+    return [
+        f"Capacity at {CAPACITY_AT} connections {found['capacity_per_s']:.0f}/s. {steady['seconds']:.0f} s at "
+        f"{steady['per_s']:.0f}/s: {steady['statuses']}, p50 {steady['p50_ms']:.1f}, p99 {steady['p99_ms']:.1f} ms",
+        f"{flood['connections']} connections for {flood['seconds']:.0f} s, seen by a client of its own: "
+        f"{flood['statuses']}, accepted p50 {flood['p50_ms']:.1f}, p99 {flood['p99_ms']:.1f} ms, memory "
+        f"{flood['rss_growth_mb']:+.0f} MB",
+        f"Recovered {found['recovery_s']:.1f} s after",
+    ]
