@@ -1,6 +1,5 @@
 """The one port to user state: as it was known at a moment (Parquet, offline) or as it is now (Feast, online)."""
 
-import string
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 from pydantic import BaseModel
 
 from components.common import columns as c
@@ -18,6 +16,7 @@ from components.common.moments import DAY
 from components.common.services import USER_SERVICE
 from serving.arrays import PAD, Floats, Longs
 from serving.catalogue import Catalogue
+from serving.connections import REGISTRY, read_config, told_plainly
 from serving.light import light_imports
 from serving.states import NO_PROFILE, UserStates
 
@@ -113,6 +112,8 @@ def open_store(store: Path, online_only: bool = False) -> "FeatureStore":
 
     Raises:
         ReleaseError: the folder has no feature store.
+        ConfigError: its file asks for an environment variable that is not set.
+        StoreDownError: the server of its registry does not answer.
     """
     with light_imports():
         from feast import FeatureStore, RepoConfig
@@ -122,16 +123,17 @@ def open_store(store: Path, online_only: bool = False) -> "FeatureStore":
         raise ReleaseError(
             f"{store}: no {STORE_FILE}; expected a store that a run materialised. Run `cuvee run` first."
         )
-    text = string.Template(path.read_text(encoding="utf-8")).safe_substitute(CUVEE_STORE=str(store.resolve()))
-    config = yaml.safe_load(text)
+    config = read_config(path, store)
     if online_only:
         config["offline_store"] = {"type": f"{__name__}.NoOfflineStore"}  # Feast appends "Config" to the name
-    return FeatureStore(config=RepoConfig(repo_path=store.resolve(), **config))
+        config[REGISTRY]["cache_ttl_seconds"] = 0  # read once: what answers requests does not need the registry again
+    with told_plainly():
+        return FeatureStore(config=RepoConfig(repo_path=store.resolve(), **config))
 
 
 def _online_row(columns: Mapping[str, Any], place: int) -> Mapping[str, Any] | None:
     ids = columns[c.ITEM_IDS]
-    if ids.statuses[place] != FOUND:
+    if not _found(ids, place):
         return _stranger(columns[c.PROFILE], place)
     return {
         c.EVENT_TIMESTAMP: _stamp(ids, place),
@@ -145,9 +147,14 @@ def _online_row(columns: Mapping[str, Any], place: int) -> Mapping[str, Any] | N
 
 def _stranger(profiles: Any, place: int) -> Mapping[str, Any] | None:
     """What the users table says of somebody without behaviour; None where it says nothing."""
-    if profiles.statuses[place] != FOUND or profiles.values[place].string_val in ("", NO_PROFILE):
+    if not _found(profiles, place) or profiles.values[place].string_val in ("", NO_PROFILE):
         return None
     return {c.EVENT_TIMESTAMP: _stamp(profiles, place), c.PROFILE: profiles.values[place].string_val}
+
+
+def _found(column: Any, place: int) -> bool:
+    """Is there a value; Redis calls a row present that it does not have, with nothing in it."""
+    return bool(column.statuses[place] == FOUND and column.values[place].WhichOneof("val"))
 
 
 def _stamp(column: Any, place: int) -> int:

@@ -31,7 +31,7 @@ WRITTEN = Gauge(
     multiprocess_mode="livemax",
 )
 
-ONLINE_FILE = "online.db"
+ONLINE_FILE, WATERMARK_FILE = "online.db", "watermark.json"
 QUESTIONS = "POST"
 _served: set[str] = set()  # releases this process has told of
 
@@ -80,8 +80,8 @@ def watch(store: Path) -> Callable[[], float]:
     """Say, whenever asked, when the online features of *store* were written; 0 where there are none."""
 
     def written() -> float:
-        file = store / ONLINE_FILE
-        return file.stat().st_mtime if file.exists() else 0.0
+        files = (store / ONLINE_FILE, store / WATERMARK_FILE)  # rows kept by a server leave only the latter here
+        return next((file.stat().st_mtime for file in files if file.exists()), 0.0)
 
     WRITTEN.set_function(written)
     return written

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.common.errors import ConfigError, CuveeError, ReleaseError
+from serving.bucket import at_hand
 
 if TYPE_CHECKING:
     from serving.live import Clock
@@ -139,7 +140,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry of `python -m serving.server`; errors raised on purpose become one message and their exit code."""
     parser = argparse.ArgumentParser(prog="python -m serving.server", description=__doc__, allow_abbrev=False)
     parser.add_argument("--store", type=Path, required=True, help="folder with current, releases and online features")
-    parser.add_argument("--release", type=Path, help="serve this release instead of following current")
+    parser.add_argument(
+        "--release", help="serve this folder, or s3://bucket/path/<digest>, instead of following current"
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--as-of", default="release", help="release (its last event), now, or an ISO time")
@@ -164,18 +167,19 @@ def main(arguments: list[str] | None = None) -> None:
             from serving.workers import supervise
 
             raise SystemExit(supervise(arguments, given.host, given.port, given.workers))
-        serve(
-            given.store,
-            given.release,
-            given.host,
-            given.port,
-            clock,
-            given.rules,
-            page=given.page,
-            shop=given.shop,
-            listener=None if given.socket is None else socket.socket(fileno=given.socket),
-            beat=given.beat,
-        )
+        with at_hand(given.release) as release:
+            serve(
+                given.store,
+                release,
+                given.host,
+                given.port,
+                clock,
+                given.rules,
+                page=given.page,
+                shop=given.shop,
+                listener=None if given.socket is None else socket.socket(fileno=given.socket),
+                beat=given.beat,
+            )
     except CuveeError as error:
         log.error("%s", error)
         raise SystemExit(error.exit_code) from error

@@ -9,6 +9,7 @@ import yaml
 
 from components.common.errors import CuveeError
 from components.common.files import read_json, write_json, write_text
+from components.deploy.bucket import releases_address, upload
 from components.deploy.inference_service import ServiceSettings, inference_service
 from components.deploy.publish import add, champion, promote
 from components.deploy.trial import ask_v1, ask_v2, check, running_server
@@ -25,6 +26,8 @@ SERVICE_FILE, ANSWER_FILE, DEPLOYMENT_FILE = "inference_service.yaml", "answer.j
 def deploy(release: Path, store: Path, out: Path, settings: ServiceSettings | None = None) -> dict[str, Any]:
     """Publish *release* into *store* after one real call per scenario against it.
 
+    Where `CUVEE_RELEASES` names a bucket it goes there as well, and what is tried is what was fetched from there.
+
     Args:
         release: a packaged release.
         store: where releases, `current` and the online features are.
@@ -38,11 +41,14 @@ def deploy(release: Path, store: Path, out: Path, settings: ServiceSettings | No
         CuveeError: the candidate is damaged, does not start or does not answer well; `current` is unchanged.
     """
     out.mkdir(parents=True, exist_ok=True)
-    previous = champion(store)
+    previous, bucket = champion(store), releases_address()
     digest = add(release, store)
     candidate = store / RELEASES / digest
+    served = upload(candidate, bucket) if bucket else candidate
+    if bucket and settings is None:
+        settings = ServiceSettings(storage_uri=f"{bucket}/{{digest}}")
     started = time.perf_counter()
-    with running_server(candidate, store, out / "server.log") as url:
+    with running_server(served, store, out / "server.log") as url:
         start_s = round(time.perf_counter() - started, 2)
         calls = _try(url, candidate, digest)
     write_json(out / ANSWER_FILE, calls)

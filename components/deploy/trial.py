@@ -24,7 +24,7 @@ STOP_S = 15.0
 
 @contextmanager
 def running_server(
-    release: Path,
+    release: Path | str,
     store: Path,
     log: Path,
     as_of: str = "release",
@@ -33,8 +33,8 @@ def running_server(
 ) -> Iterator[str]:
     """Serve *release* on a free local port; yields its URL once it is ready, and stops it afterwards.
 
-    *as_of* is the server's clock: release, now or an ISO time; *rules* a file to follow over the release's own;
-    *options* are further ones of its command line.
+    *release* is a folder, or an address in a bucket; *as_of* the server's clock: release, now or an ISO time; *rules*
+    a file to follow over the release's own; *options* are further ones of its command line.
 
     Raises:
         CuveeError: the server ended, or was not ready in time; its output is in *log*.

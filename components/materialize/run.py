@@ -32,7 +32,7 @@ def materialize(prepared: Path, embeddings: Path | None, out: Path) -> dict[str,
     write_sources(shop, embeddings, out / SOURCES_FOLDER)
     if (prepared / TARGETS_FILE).exists():  # who is meant by campaigns is kept where users are, not in releases
         shutil.copyfile(prepared / TARGETS_FILE, out / SOURCES_FOLDER / TARGETS_FILE)
-    feast = apply(out)
+    feast = apply(out, scratch=True)
     (out / STATES_FOLDER).mkdir(exist_ok=True)
     users = {}
     for number, cut in enumerate(shop.split.cuts):
