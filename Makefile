@@ -7,7 +7,7 @@ BAZAAR = runs/bazaar
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install install-bench install-infra check check-infra test test-all demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving lock clean
+.PHONY: help install install-bench install-infra check check-infra test test-all test-cluster-parts demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -46,10 +46,13 @@ check-infra: install-infra  ## render infra/ and hold it to schemas, policies, m
 	$(BIN)/python -m infra.checks
 
 test: install  ## the tests (<= 15 minutes)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long and not cluster"
 
 test-all: install  ## all tests, the long ones too
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-cluster-parts: install  ## the main job over a real Valkey, Postgres and S3, started by the tests (some 3 minutes)
+	$(BIN)/python -m pytest tests/cluster -m cluster
 
 demo: install  ## the whole pipeline on Complete Journey, served and asked
 	$(BIN)/cuvee run --data complete-journey --out $(DEMO)

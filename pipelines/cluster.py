@@ -17,15 +17,17 @@ from components.common.image import PIPELINE_IMAGE
 
 TRAINING = {"train-deep", "train-cf", "train-text", "tune-members"}
 """Steps that train with TensorFlow or PyTorch: on GPU nodes where there are any."""
-HEAVY = TRAINING | {"encode", "fuse", "evaluate", "tune-fusion"}
+HEAVY = TRAINING | {"encode", "fuse", "evaluate", "tune-fusion", "recommend"}
 SIDE_EFFECTS = {"materialize-online", "deploy"}
 """Steps that change what is online: tried once, never taken from a cache."""
-OUTSIDE = SIDE_EFFECTS | {"ingest", "evaluate"}
+OUTSIDE = SIDE_EFFECTS | {"ingest", "evaluate", "states-of-everyone", "recommend"}
 """Steps whose answer depends on more than their inputs: the shop's tables, the release that serves now."""
 WITH_FILES = OUTSIDE | {"encode", "tune-members", "tune-fusion"}
 """Steps that read the shop's files or the store."""
 WITH_KEY = {"ingest", "deploy"}
 """Steps that turn user ids into pseudonyms."""
+WITH_FEATURES = {"materialize-online", "deploy", "states-of-everyone"}
+"""Steps that open the shop's feature store."""
 UID = 10001  # infra/images
 
 
@@ -65,6 +67,18 @@ class Cluster(Config):
     store_claim: str = Field(default="cuvee-store", description="volume claim with the store and the shop's files")
     store_path: str = Field(default="/store", description="where steps see it")
     key_secret: str = Field(default="cuvee-id-key", description="secret whose key `key` is CUVEE_ID_KEY")
+    feature_store: str = Field(
+        default="",
+        description="CUVEE_FEATURE_STORE: `cluster`, `cluster-ray` or a file's path; empty: the store's folder",
+    )
+    features_secret: str = Field(
+        default="cuvee-features", description="secret whose keys `redis` and `registry` are CUVEE_REDIS, CUVEE_REGISTRY"
+    )
+    releases: str = Field(default="", description="CUVEE_RELEASES: s3://bucket/path; empty: releases stay in the store")
+    releases_endpoint: str = Field(default="", description="AWS_ENDPOINT_URL of that S3; empty: Amazon's")
+    releases_secret: str = Field(
+        default="cuvee-object-store", description="secret whose keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )
     queue: str = Field(default="", description="Kueue's queue for training steps; empty: none")
 
 
@@ -96,8 +110,24 @@ def place(task: Any, cluster: Cluster) -> None:
         kubernetes.mount_pvc(task, pvc_name=cluster.store_claim, mount_path=cluster.store_path)
     if step in WITH_KEY:
         kubernetes.use_secret_as_env(task, secret_name=cluster.key_secret, secret_key_to_env={"key": "CUVEE_ID_KEY"})
+    if cluster.feature_store and step in WITH_FEATURES | {"materialize"}:
+        task.set_env_variable("CUVEE_FEATURE_STORE", cluster.feature_store)
+    if cluster.feature_store and step in WITH_FEATURES:
+        keys = {"redis": "CUVEE_REDIS", "registry": "CUVEE_REGISTRY"}
+        kubernetes.use_secret_as_env(task, secret_name=cluster.features_secret, secret_key_to_env=keys)
+        task.set_env_variable("CUVEE_FEATURES_SECRET", cluster.features_secret)
+    if cluster.releases and step == "deploy":
+        _publish_to(task, cluster)
     if step in TRAINING:
         _train_on(task, cluster)
+
+
+def _publish_to(task: Any, cluster: Cluster) -> None:
+    task.set_env_variable("CUVEE_RELEASES", cluster.releases)
+    if cluster.releases_endpoint:
+        task.set_env_variable("AWS_ENDPOINT_URL", cluster.releases_endpoint)
+    keys = {name: name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    kubernetes.use_secret_as_env(task, secret_name=cluster.releases_secret, secret_key_to_env=keys)
 
 
 def _train_on(task: Any, cluster: Cluster) -> None:

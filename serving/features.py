@@ -45,7 +45,12 @@ class HistoricalStates:
     @classmethod
     def load(cls, path: Path, catalogue: Catalogue) -> "HistoricalStates":
         """Read `states/<cut>.parquet`; items the catalogue does not hold are left out."""
-        return cls(_from_table(pq.read_table(path), catalogue))
+        return cls.of(pq.read_table(path), catalogue)
+
+    @classmethod
+    def of(cls, table: pa.Table, catalogue: Catalogue) -> "HistoricalStates":
+        """The rows of *table*, with the columns of such a file."""
+        return cls(_from_table(table, catalogue))
 
     @property
     def user_ids(self) -> tuple[str, ...]:

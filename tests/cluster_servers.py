@@ -108,8 +108,8 @@ def postgres(folder: Path) -> Iterator[Running]:
     data = Path(tempfile.mkdtemp(prefix="cuvee_pg_"))  # a folder of pytest's is closed to other users
     try:
         (data / "password").write_text(secret)
-        for path in (data, data / "password") if user else ():
-            shutil.chown(path, user)
+        for path in (data, data / "password"):
+            shutil.chown(path, user or os.geteuid())
         with (folder / "initdb.log").open("wb") as log:
             init = [str(binaries / "initdb"), "-D", str(data / "db"), "-U", "cuvee", "-A", "scram-sha-256", "-N"]
             subprocess.run([*init, f"--pwfile={data / 'password'}"], user=user, stdout=log, stderr=log, check=True)

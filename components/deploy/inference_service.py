@@ -1,16 +1,20 @@
 """A release as a KServe InferenceService: a pure function from a digest and settings to the object's fields."""
 
+import os
 from typing import Any
 
 from pydantic import Field
 
 from components.common.config import Config
 from components.common.image import SERVING_IMAGE
+from components.deploy.bucket import releases_address
 from serving.live import MODEL_NAME
 
 LABEL = r"^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$"  # RFC 1123, with room for what KServe appends
 UID = 10001  # infra/images: the serving image's user
 PORT = 8080
+FEATURES = (("CUVEE_REDIS", "redis"), ("CUVEE_REGISTRY", "registry"))
+SECRET_VARIABLE = "CUVEE_FEATURES_SECRET"
 MODELS, STORE, SCRATCH = "/mnt/models", "/mnt/store", "/tmp"
 
 
@@ -25,6 +29,9 @@ class ServiceSettings(Config):
     )
     store_claim: str = Field(default="cuvee-store", description="volume claim that holds the online features")
     key_secret: str = Field(default="cuvee-id-key", description="secret whose key `key` is CUVEE_ID_KEY")
+    features_secret: str = Field(
+        default="", description="secret whose keys `redis` and `registry` lead to the online features; empty: the store"
+    )
     service_account: str = Field(
         default="cuvee-serving", description="its account may read the storage, and nothing else"
     )
@@ -33,6 +40,17 @@ class ServiceSettings(Config):
     max_replicas: int = Field(default=6, ge=1)
     cpu: str = Field(default="1", description="request; there is no CPU limit, throttling costs the tail")
     memory: str = Field(default="1Gi", description="request and limit")
+
+    @classmethod
+    def from_environment(cls) -> "ServiceSettings":
+        """The defaults, with what the step's environment says: `CUVEE_RELEASES`, `CUVEE_FEATURES_SECRET`.
+
+        Raises:
+            ConfigError: `CUVEE_RELEASES` is no address in a bucket.
+        """
+        bucket, secret = releases_address(), os.environ.get(SECRET_VARIABLE)
+        given = {"storage_uri": f"{bucket}/{{digest}}"} if bucket else {}
+        return cls(**given, **({"features_secret": secret} if secret else {}))
 
 
 def inference_service(digest: str, settings: ServiceSettings | None = None) -> dict[str, Any]:
@@ -93,7 +111,8 @@ def _container(digest: str, settings: ServiceSettings) -> dict[str, Any]:
         ],
         "env": [
             {"name": "STORAGE_URI", "value": settings.storage_uri.format(digest=digest)},
-            {"name": "CUVEE_ID_KEY", "valueFrom": {"secretKeyRef": {"name": settings.key_secret, "key": "key"}}},
+            _from_secret("CUVEE_ID_KEY", settings.key_secret, "key"),
+            *(_from_secret(name, settings.features_secret, key) for name, key in FEATURES if settings.features_secret),
         ],
         "ports": [{"containerPort": PORT, "protocol": "TCP"}],
         "resources": {
@@ -117,6 +136,10 @@ def _container(digest: str, settings: ServiceSettings) -> dict[str, Any]:
             {"name": "store", "mountPath": STORE, "readOnly": True},
         ],
     }
+
+
+def _from_secret(variable: str, secret: str, key: str) -> dict[str, Any]:
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
 def _probe(path: str, period: int, failures: int) -> dict[str, Any]:

@@ -45,14 +45,13 @@ def deploy(release: Path, store: Path, out: Path, settings: ServiceSettings | No
     digest = add(release, store)
     candidate = store / RELEASES / digest
     served = upload(candidate, bucket) if bucket else candidate
-    if bucket and settings is None:
-        settings = ServiceSettings(storage_uri=f"{bucket}/{{digest}}")
     started = time.perf_counter()
     with running_server(served, store, out / "server.log") as url:
         start_s = round(time.perf_counter() - started, 2)
         calls = _try(url, candidate, digest)
     write_json(out / ANSWER_FILE, calls)
-    write_text(out / SERVICE_FILE, yaml.safe_dump(inference_service(digest, settings), sort_keys=False))
+    service = inference_service(digest, settings or ServiceSettings.from_environment())
+    write_text(out / SERVICE_FILE, yaml.safe_dump(service, sort_keys=False))
     promote(store, digest)
     deployment = {
         "release": digest,

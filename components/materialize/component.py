@@ -30,3 +30,16 @@ def materialize_online(features: Input[Dataset], store: str) -> None:
         from components.materialize.online import materialize_online
 
         materialize_online(Path(features.path), Path(store))
+
+
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
+def states_of_everyone(store: str, as_of: str, states: Output[Dataset]) -> int:
+    """Ask Feast for every user's state at one moment; see components.materialize.everyone.everyone."""
+    from pathlib import Path
+
+    from components.common.stage import stage
+
+    with stage("states_of_everyone"):
+        from components.materialize.everyone import everyone
+
+        return everyone(Path(store), Path(states.path), as_of)

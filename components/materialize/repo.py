@@ -46,10 +46,25 @@ def apply(store: Path, scratch: bool = False) -> "FeatureStore":
     store.mkdir(parents=True, exist_ok=True)
     with _alone(store):
         _write_settings(store / STORE_FILE, scratch)
-        feast = open_store(store)
-        with told_plainly():
-            feast.apply(_objects(_definitions(store)))
-        _keep_newer(store / ONLINE_FILE)
+        return _register(store)
+
+
+def reopen(store: Path) -> "FeatureStore":
+    """Open a store as its own feature_store.yaml says, wherever the folder has been moved since it was applied.
+
+    Raises:
+        ReleaseError: the folder has no feature store.
+        StoreDownError: a server that it names does not answer.
+    """
+    with _alone(store):
+        return _register(store)
+
+
+def _register(store: Path) -> "FeatureStore":
+    feast = open_store(store)
+    with told_plainly():
+        feast.apply(_objects(_definitions(store)))
+    _keep_newer(store / ONLINE_FILE)
     return feast
 
 

@@ -63,7 +63,7 @@ def sizes(work: Path, users: list[str] | None = None) -> Longs:
     return states(work, users).sizes
 
 
-def redis(parts: Parts) -> "Redis[bytes]":
+def redis(parts: Parts) -> Redis:
     return Redis(port=parts.valkey.port, password=parts.valkey.secret)
 
 

@@ -142,6 +142,30 @@ def test_a_cluster_is_a_closed_file(tmp_path: Path) -> None:
     assert Cluster.from_yaml(tmp_path / "c.yaml").tolerations[0].value == "b"
 
 
+def test_servers_of_features_and_releases_are_named_and_their_secrets_only_referred_to(tmp_path: Path) -> None:
+    cluster = Cluster(
+        feature_store="cluster-ray", releases="s3://shop/releases", releases_endpoint="https://s3.example"
+    )
+    (path, *_) = compile_all(tmp_path, cluster)
+    containers, placed_on = read(path)
+    told = {
+        step: {one["name"]: one["value"] for one in container.get("env", [])} for step, container in containers.items()
+    }
+    assert {step for step, env in told.items() if "CUVEE_FEATURE_STORE" in env} == {
+        "materialize", "materialize-online", "deploy",
+    }  # fmt: skip
+    assert {step for step, env in told.items() if "CUVEE_RELEASES" in env} == {"deploy"}
+    secret = {
+        step: {pair["envVar"] for one in placed.get("secretAsEnv", []) for pair in one["keyToEnv"]}
+        for step, placed in placed_on.items()
+    }
+    assert secret["materialize-online"] == {"CUVEE_REDIS", "CUVEE_REGISTRY"}
+    assert secret["deploy"] == secret["materialize-online"] | {
+        "CUVEE_ID_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+    }  # fmt: skip
+    assert not secret["materialize"]
+
+
 def test_a_placed_pipeline_still_runs_on_this_machine(tmp_path: Path) -> None:
     from kfp import compiler
 

@@ -47,6 +47,22 @@ def test_the_object_is_valid_by_the_real_crd(schema: Any) -> None:
     assert problems(schema, inference_service(DIGEST)) == []
 
 
+def test_what_a_step_knows_of_bucket_and_secret_stands_in_the_object(
+    schema: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUVEE_RELEASES", "s3://shop/releases/")
+    monkeypatch.setenv("CUVEE_FEATURES_SECRET", "of-features")
+    given = inference_service(DIGEST, ServiceSettings.from_environment())
+    assert problems(schema, given) == []
+    env = {one["name"]: one for one in given["spec"]["predictor"]["containers"][0]["env"]}
+    assert env["STORAGE_URI"]["value"] == f"s3://shop/releases/{DIGEST}"
+    assert env["CUVEE_REDIS"]["valueFrom"]["secretKeyRef"] == {"name": "of-features", "key": "redis"}
+    assert env["CUVEE_REGISTRY"]["valueFrom"]["secretKeyRef"] == {"name": "of-features", "key": "registry"}
+    monkeypatch.setenv("CUVEE_RELEASES", "/mnt/releases")
+    with pytest.raises(ConfigError, match="CUVEE_RELEASES"):
+        ServiceSettings.from_environment()
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
