@@ -1,5 +1,6 @@
 """Parts spread over Ray's workers by Ray Data, which does a part again whose worker died; needs the extra `ray`."""
 
+import logging
 import os
 from typing import Any
 
@@ -29,14 +30,15 @@ def spread(wanted: Wanted, parts: int, workers: int) -> list[dict[str, Any]]:
         own: dict[str, Any] = {"num_cpus": workers, "_node_ip_address": "127.0.0.1"}
         if os.environ.get(ADDRESS_VARIABLE):
             own = {}
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level="WARNING", **own)
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING, **own)
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
         asked = ray.data.from_items(
             [{PART: part} for part in range(parts)], override_num_blocks=min(parts, MOST_BLOCKS)
         )
+        scorer: Any = PartScorer  # each of Ray's workers makes one of the class, which its types do not say
         pool = ray.data.ActorPoolStrategy(size=workers)
-        done: list[dict[str, Any]] = asked.map(PartScorer, fn_constructor_args=(wanted,), compute=pool).take_all()
+        done: list[dict[str, Any]] = asked.map(scorer, fn_constructor_args=(wanted,), compute=pool).take_all()
         return done
     finally:
         if started:
