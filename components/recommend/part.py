@@ -1,4 +1,4 @@
-"""One part of the users: read, answered by the engine, written; the same on one machine and on Ray's workers."""
+"""One part of the users: read, answered by the engine, written."""
 
 from components.common import stage  # first: it bounds the threads of linear algebra before numpy is there
 

@@ -24,7 +24,7 @@ from components.common.prepared import Prepared
 from components.deploy.bucket import releases_address, upload
 from components.deploy.publish import publish
 from components.deploy.trial import post, running_server
-from components.materialize.online import WATERMARK_FILE, materialize_online
+from components.materialize.online import materialize_online
 from components.materialize.repo import chosen
 from components.materialize.run import FEATURES_FILE, materialize
 from serving.arrays import Longs
@@ -32,6 +32,7 @@ from serving.bucket import fetch
 from serving.catalogue import Catalogue
 from serving.connections import StoreDownError
 from serving.features import OnlineStates
+from serving.recent import WATERMARK_FILE
 from serving.release import MANIFEST_FILE
 from serving.states import UserStates
 

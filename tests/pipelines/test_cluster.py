@@ -143,9 +143,7 @@ def test_a_cluster_is_a_closed_file(tmp_path: Path) -> None:
 
 
 def test_servers_of_features_and_releases_are_named_and_their_secrets_only_referred_to(tmp_path: Path) -> None:
-    cluster = Cluster(
-        feature_store="cluster-ray", releases="s3://shop/releases", releases_endpoint="https://s3.example"
-    )
+    cluster = Cluster(feature_store="cluster", releases="s3://shop/releases", releases_endpoint="https://s3.example")
     (path, *_) = compile_all(tmp_path, cluster)
     containers, placed_on = read(path)
     told = {

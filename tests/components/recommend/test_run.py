@@ -34,7 +34,7 @@ def states(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_user_gets_what_the_engine_says_to_that_user_alone(store: Path, states: Path, tmp_path: Path) -> None:
-    summary = recommend_from_store(store, states, tmp_path / "lists", 5, 0)
+    summary = recommend_from_store(store, states, tmp_path / "lists", 5)
     lists = pq.read_table(tmp_path / "lists").to_pandas()
     release = current_release(store)
     assert release is not None
@@ -60,16 +60,16 @@ def test_every_user_gets_what_the_engine_says_to_that_user_alone(store: Path, st
 def test_what_was_there_before_gives_way_and_a_repeat_is_the_same_bytes(
     store: Path, states: Path, tmp_path: Path
 ) -> None:
-    recommend_from_store(store, states, tmp_path / "lists", 5, 0)
+    recommend_from_store(store, states, tmp_path / "lists", 5)
     first = {path.name: path.read_bytes() for path in (tmp_path / "lists").iterdir()}
     (tmp_path / "lists" / "part-000099.parquet").write_bytes(b"of another run")
-    recommend_from_store(store, states, tmp_path / "lists", 5, 0)
+    recommend_from_store(store, states, tmp_path / "lists", 5)
     assert {path.name: path.read_bytes() for path in (tmp_path / "lists").iterdir()} == first
 
 
 def test_nobody_known_gives_an_empty_table(store: Path, tmp_path: Path) -> None:
     assert materialize.everyone(store, tmp_path / "states.parquet", "1999-01-01") == 0
-    summary = recommend_from_store(store, tmp_path / "states.parquet", tmp_path / "lists", 5, 0)
+    summary = recommend_from_store(store, tmp_path / "states.parquet", tmp_path / "lists", 5)
     assert (summary["users"], summary["rows"]) == (0, 0)
     assert pq.read_table(tmp_path / "lists").num_rows == 0
 
@@ -77,9 +77,9 @@ def test_nobody_known_gives_an_empty_table(store: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_asked_is_refused(store: Path, states: Path, tmp_path: Path) -> None:
     release = current_release(store)
     assert release is not None
-    for k, workers in ((0, 0), (101, 0), (10, -1)):
+    for k in (0, 101):
         with pytest.raises(ConfigError, match="expected k of 1 to 100"):
-            recommend(release, states, tmp_path / "lists", k, workers)
+            recommend(release, states, tmp_path / "lists", k)
     table = pq.read_table(states)
     moved = table.set_column(1, c.EVENT_TIMESTAMP, table[c.EVENT_TIMESTAMP].cast("int64"))
     stamps = moved[c.EVENT_TIMESTAMP].to_pylist()
@@ -88,7 +88,7 @@ def test_what_cannot_be_asked_is_refused(store: Path, states: Path, tmp_path: Pa
     with pytest.raises(ConfigError, match="2 moments"):
         recommend(release, tmp_path / "mixed.parquet", tmp_path / "lists")
     with pytest.raises(ReleaseError, match="no published release"):
-        recommend_from_store(tmp_path, states, tmp_path / "lists", 5, 0)
+        recommend_from_store(tmp_path, states, tmp_path / "lists", 5)
     with pytest.raises(InputError, match="no release with users"):
         materialize.everyone(tmp_path, tmp_path / "states.parquet", "release")
     with pytest.raises(InputError, match="published run"):
