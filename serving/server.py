@@ -104,8 +104,8 @@ def serve(
         def setup_event_loop(self) -> None:
             config, server = self._rest_server.config, self._rest_server._server
             config.host, server.shutdown = host, functools.partial(workers.finish, server)
-            if light:  # its timings and uvicorn's access log would go to loggers that are silent here
-                self._rest_server._add_middlewares, config.access_log = lambda _app: None, False
+            if light:
+                shortcut.lighten(self._rest_server)
             if listener is not None:
                 server.serve = functools.partial(server.serve, sockets=[listener])
             if beat is not None:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 from kserve import Model
+from kserve.protocol.rest.server import RESTServer
 from starlette.datastructures import Headers
 
 from serving.door import JSON_TYPE, App, Message, Receive, Send
@@ -22,6 +23,11 @@ WRITTEN = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY  # as FastAPI's O
 def install(app: FastAPI, model: Model) -> None:
     """Put the shortcut into KServe's application, before the door and before the server starts."""
     app.add_middleware(Shortcut, model=model)
+
+
+def lighten(server: RESTServer) -> None:
+    """Leave out KServe's timings and uvicorn's access log, whose loggers are silent; before the server starts."""
+    server._add_middlewares, server.config.access_log = lambda _app: None, False
 
 
 class Shortcut:

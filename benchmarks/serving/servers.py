@@ -13,7 +13,6 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.serving.noop import QUIET
 from components.common.errors import CuveeError
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +54,12 @@ def running(
                 process.wait()
 
 
+def cpu_s(pid: int) -> float:
+    """Seconds that a process has worked so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
 def ours(store: Path, log: Path, workers: int = 1, light: bool = True) -> Iterator[tuple[str, int]]:
     """Our server on *store*: its URL and process id; *light* False: KServe's own way throughout."""
@@ -69,12 +74,12 @@ def ours(store: Path, log: Path, workers: int = 1, light: bool = True) -> Iterat
 
 
 @contextmanager
-def noop(log: Path, quiet: bool) -> Iterator[str]:
-    """KServe with a model that does nothing."""
+def noop(log: Path, kind: str = "") -> Iterator[tuple[str, int]]:
+    """KServe with a model that does nothing: its URL and process id; *kind*: see benchmarks.serving.noop."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.serving.noop", "--http_port", str(port)]
-    with running(command, port, log, {QUIET: "1"} if quiet else {}):
-        yield f"http://127.0.0.1:{port}"
+    with running(command, port, log, {"CUVEE_BENCH_NOOP": kind}) as process:
+        yield f"http://127.0.0.1:{port}", process.pid
 
 
 @contextmanager

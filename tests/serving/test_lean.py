@@ -54,6 +54,7 @@ def test_the_running_server_has_imported_no_training_framework(seen: dict[str, o
     assert isinstance(modules, list)
     assert {"kserve", "feast", "onnxruntime"} <= set(modules)
     assert not BARRED & set(modules)
+    assert "kubernetes" not in modules  # KServe's client of clusters would bring it
 
 
 def test_the_running_server_maps_no_library_of_theirs(seen: dict[str, object]) -> None:
@@ -86,6 +87,11 @@ for name in sorted(lean.BARRED):
         raise AssertionError(name)
 """
     assert python(code).returncode == 0
+
+
+def test_a_server_has_no_client_of_clusters_and_says_so() -> None:
+    code = "from serving import lean; lean.install(); import kserve; kserve.KServeClient()"
+    assert "client of clusters is kept out" in python(code).stderr
 
 
 def test_too_late_is_an_error() -> None:
