@@ -1,0 +1,101 @@
+"""The deep member ranks 200 candidates: ONNX Runtime as served, beside the ways of TensorFlow."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CANDIDATES, HISTORY, REQUESTS = 200, 50, 200
+WAYS = ("onnx", "saved_model", "tf_function", "keras_call", "keras_predict")
+
+
+def measure(_store: Path, out: Path) -> dict[str, Any]:
+    """Milliseconds by way, how far each is from Keras' own scores, and the ratios to ONNX; in a process of its own."""
+    folder = out / "rank"
+    folder.mkdir(parents=True, exist_ok=True)
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks.serving.rank", str(folder)], check=True, capture_output=True, text=True
+    ).stdout
+    found: dict[str, Any] = json.loads(told.strip().splitlines()[-1])
+    return found
+
+
+def _ways(folder: Path) -> tuple[dict[str, Callable[[], Any]], dict[str, Any]]:
+    """Functions that answer one and the same question, over a tower of the default design with random weights."""
+    import keras
+    import tensorflow as tf
+    from keras import ops
+
+    from components.train_deep.config import DeepConfig
+    from components.train_deep.model import Tasks, UserTower, serving_model
+    from serving.onnx import session
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    keras.utils.set_random_seed(0)
+    config = DeepConfig()
+    size = config.embedding_size
+    tower = serving_model(UserTower(config), Tasks(1, 1, size), config)
+    asked = keras.Input((None, size), name="candidates")
+    scores = ops.matmul(asked, tower.outputs[0][:, :, None])[:, :, 0]
+    model = keras.Model([*tower.inputs, asked], scores)
+    rng = np.random.default_rng(0)
+    for weight in model.weights:  # what starts at zero would compute nothing
+        weight.assign(rng.normal(0, 0.1, weight.shape).astype(weight.dtype))
+    question = {
+        "history": rng.normal(size=(1, HISTORY, size)).astype(np.float32),
+        "ages": np.arange(HISTORY, dtype=np.int32)[::-1][None].copy(),
+        "candidates": rng.normal(size=(1, CANDIDATES, size)).astype(np.float32),
+    }
+    values = list(question.values())
+    tensors = [tf.constant(value) for value in values]
+    model(values)
+    model.export(folder / "rank.onnx", format="onnx", verbose=False)
+    model.export(folder / "saved", verbose=False)
+    exported = session(folder / "rank.onnx")
+    named = {one.name: value for one, value in zip(exported.get_inputs(), values, strict=True)}
+    loaded, function = tf.saved_model.load(folder / "saved"), tf.function(model)
+    return {
+        "onnx": lambda: exported.run(None, named)[0],
+        "saved_model": lambda: loaded.serve(tensors).numpy(),
+        "tf_function": lambda: function(tensors).numpy(),
+        "keras_call": lambda: model(tensors).numpy(),
+        "keras_predict": lambda: model.predict(values, verbose=0),
+    }, {"loaded": loaded}
+
+
+def main(folder: Path) -> dict[str, Any]:
+    """Time all ways in turn, so that what else the machine does meets all alike."""
+    ways, kept = _ways(folder)
+    truth = ways["keras_call"]()
+    away = {name: float(np.abs(way() - truth).max()) for name, way in ways.items()}
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(REQUESTS):
+        for name, way in ways.items():
+            if name == "keras_predict" and number % 10:
+                continue
+            started = time.perf_counter()
+            way()
+            taken[name].append((time.perf_counter() - started) * 1e3)
+    kept.clear()
+    medians = {name: float(np.median(times)) for name, times in taken.items()}
+    ratios = {name: medians[name] / medians["onnx"] for name in WAYS}
+    return {"ms": medians, "times_onnx": ratios, "furthest": away}
+
+
+def tell(found: dict[str, Any]) -> list[str]:
+    """One line for each way."""
+    return [
+        f"{name:14s} {found['ms'][name]:8.3f} ms, {found['times_onnx'][name]:6.1f} times ONNX Runtime, "
+        f"scores differ by {found['furthest'][name]:.1e}"
+        for name in WAYS
+    ]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(Path(sys.argv[1]))) + "\n")

@@ -1,0 +1,83 @@
+"""What the serving benchmarks compute and tell; the figures themselves come from `make bench-serving`."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+from small_release import live_store, run_folder
+
+from benchmarks.serving import faults, features, load, overload, throughput
+from components.common.errors import CuveeError
+
+
+def test_by_hand_what_was_told_is_counted_and_ranked() -> None:
+    told = load.Told([(0.0, 200, 0.001 * number) for number in range(1, 101)] + [(0.0, 429, 9.0), (0.0, 0, 5.0)])
+    assert told.counts() == {"200": 100, "429": 1, "0": 1}
+    assert told.percentile(0.5) == pytest.approx(51)
+    assert told.percentile(0.99) == pytest.approx(100)
+    assert told.percentile(0.5, status=429) == pytest.approx(9000)
+
+
+def test_broken_connections_and_errors_count_as_failed_and_what_is_shed_does_not() -> None:
+    told = load.Told([(0.0, status, 0.1) for status in (200, 200, 429, 503, 0)])
+    assert faults._told(told)["failed"] == 2
+
+
+def test_the_client_asks_one_after_another_and_keeps_every_status() -> None:
+    async def asked() -> tuple[load.Told, int]:
+        served = 0
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal served
+            while not reader.at_eof():
+                try:
+                    head = await reader.readuntil(b"\r\n\r\n")
+                except asyncio.IncompleteReadError:
+                    break
+                await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split()[0]))
+                served += 1
+                if served % 10 == 0:
+                    break  # without a word
+                status = b"200 OK" if served % 3 else b"429 Too Many Requests"
+                writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\n{}")
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        told = await load.ask(f"http://127.0.0.1:{port}", 3, 0.5, 0.005)
+        server.close()
+        return told, served
+
+    told, served = asyncio.run(asked())
+    assert len(told.asked) == served
+    assert set(told.counts()) == {"200", "429", "0"}
+    assert told.counts()["0"] == served // 10
+
+
+def test_the_ratio_of_a_run_is_taken_within_its_repetition() -> None:
+    runs = {"a": {1: [{"x": 10.0}, {"x": 30.0}, {"x": 2.0}]}, "b": {1: [{"x": 5.0}, {"x": 10.0}, {"x": 2.0}]}}
+    assert throughput._ratio(runs, "a", "b", 1, "x") == 2.0
+
+
+def test_without_wrk_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(CuveeError, match="wrk is not installed"):
+        load.wrk("http://127.0.0.1:1", 1, 1, tmp_path)
+
+
+def test_features_of_the_release_are_those_of_feast_to_the_bit(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "ITEMS", 10)
+    monkeypatch.setattr(features, "FEAST_REPETITIONS", 2)
+    found = features.measure(live_store(run_folder(tmp_path_factory)), tmp_path_factory.getbasetemp())
+    assert (found["differ"], found["cells"]) == (0, 30)
+    assert features._differ([1.0, float("nan"), 2.0], [1.0, None, 2.1]) == 1
+
+
+def test_what_is_told_of_overload_names_every_figure() -> None:
+    part = {"statuses": {"200": 5}, "p50_ms": 1.0, "p99_ms": 2.0, "seconds": 3.0}
+    found = {"capacity_per_s": 9.0, "steady": part | {"per_s": 4.0}, "recovery_s": 0.5,
+             "flood": part | {"connections": 256, "rss_growth_mb": 1.0}}  # fmt: skip
+    assert "Recovered 0.5 s after" in overload.tell(found)
