@@ -132,8 +132,8 @@ def with_ads(
     if engine.click_model is None or not len(running) or not slots:
         return answer | {"items": answer["items"][: instance.k]}
     task = engine.task(CAMPAIGN, instance.context.get("new_only"))
-    scores = engine.full_scores(engine.queries(RECOMMEND, states), task, allowed)
-    bought = _bought(engine, engine.click_model, running, scores, slots)
+    scores, _ = engine.bearable_scores(engine.queries(RECOMMEND, states), task, allowed)
+    bought = _bought(engine, engine.click_model, running, scores, slots) if scores else []
     for ad in bought:
         engine.shown.note(instance.user_id, ad["ad"]["campaign_id"], as_of)
     if not instance.explain:

@@ -38,9 +38,9 @@ SAID = {
 INSTEAD = {501: 404}  # KServe's routes that this model does not have
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, max_body_bytes: int = MAX_BODY_BYTES) -> None:
     """Put the door in front of KServe's application; before the server starts."""
-    app.add_middleware(Door)
+    app.add_middleware(Door, max_body_bytes=max_body_bytes)
     app.add_exception_handler(RequestValidationError, _unreadable)
 
 

@@ -23,7 +23,7 @@ from serving.encoder import TextEncoder
 from serving.glossary import Glossary
 from serving.image_encoder import ImageEncoder
 from serving.instances import Instance
-from serving.members.base import Member, load_members
+from serving.members.base import Member, NotScoredError, load_members
 from serving.members.relations import rivals
 from serving.pool import Pool, Ranking, union
 from serving.queries import ADS, CAMPAIGN, DISCOVERY, NEXT_BASKET, RECOMMEND, SEARCH, Queries
@@ -169,6 +169,8 @@ class Engine:
         for name, member in self._asked(queries, task):
             try:
                 rows[name] = _masked(member.score_all(queries), hidden, allowed)
+            except NotScoredError:
+                failed.append(f"member:{name}")
             except Exception:
                 log.exception("member %s failed; the blend goes on without it", name)
                 failed.append(f"member:{name}")

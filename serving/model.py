@@ -58,7 +58,7 @@ class CuveeModel(Model):  # type: ignore[misc]
             output = InferOutput(name=OUTPUT, shape=[len(texts)], datatype=BYTES, data=texts)
             own_id = payload.id or uuid.uuid4().hex  # KServe cannot encode a response without one
             return InferResponse(response_id=own_id, model_name=MODEL_NAME, infer_outputs=[output])
-        return {"predictions": await self._answer(_listed(payload))}
+        return {"predictions": await self._answer(listed(payload))}
 
     async def _answer(self, raw: object) -> list[dict[str, Any]]:
         """Parse, then answer in the engine's own thread: health checks need not wait for a ranking."""
@@ -74,7 +74,12 @@ class CuveeModel(Model):  # type: ignore[misc]
         return instance.model_copy(update={"user_id": pseudonym(instance.user_id, self._id_key)})
 
 
-def _listed(payload: object) -> object:
+def listed(payload: object) -> object:
+    """The instances of a V1 body.
+
+    Raises:
+        RequestError: the body is another.
+    """
     if not isinstance(payload, dict) or "instances" not in payload:
         raise RequestError('the body is a JSON object with "instances": [...]')
     unknown = sorted(str(name)[:64] for name in payload.keys() - {"instances"})

@@ -137,6 +137,9 @@ def _serves(runtime: Object, predictor: Part) -> bool:
 def _merged(runtime: Part, spec: Part, model: Part) -> Part:
     over = {name: value for name, value in model.items() if name not in OF_MODEL | {"name"}}
     first, *others = runtime["containers"]
+    over |= (
+        {"args": [*first.get("args", []), *over["args"]]} if "args" in over else {}
+    )  # KServe adds a service's to them
     return spec | {
         "containers": [first | over, *others],
         "volumes": [*runtime.get("volumes", []), *spec.get("volumes", [])],

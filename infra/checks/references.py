@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from infra.checks.pods import pods
 from infra.checks.render import Object, label, of_kind
@@ -69,6 +70,14 @@ def _of_train_job(one: Object) -> list[tuple[str, str]]:
     return [(runtime.get("kind", "ClusterTrainingRuntime"), runtime.get("name", "without a name"))]
 
 
+def _of_graph(one: Object) -> list[tuple[str, str]]:
+    """Its account, and the Service that each step's URL names."""
+    steps = [step for node in one["spec"]["nodes"].values() for step in node["steps"]]
+    hosts = [urlsplit(step["serviceUrl"]).hostname or "" for step in steps if "serviceUrl" in step]
+    account = one["spec"].get("serviceAccountName", "default")
+    return [("ServiceAccount", account), *(("Service", host.partition(".")[0]) for host in hosts)]
+
+
 def _of_feature_store(one: Object) -> list[tuple[str, str]]:
     services = one["spec"]["services"]
     kept = (services["onlineStore"]["persistence"], services["registry"]["local"]["persistence"])
@@ -82,6 +91,7 @@ NAMED_BY: dict[str, Callable[[Object], list[tuple[str, str]]]] = {
     "ExternalSecret": _of_external,
     "TrainJob": _of_train_job,
     "FeatureStore": _of_feature_store,
+    "InferenceGraph": _of_graph,
 }
 
 

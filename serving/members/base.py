@@ -1,6 +1,7 @@
 """The contract every member of the blend keeps."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -12,6 +13,10 @@ from serving.queries import Queries
 
 MEMBER_FILE = "member.json"
 Family = Literal["popularity", "cf", "deep", "text", "rules"]
+
+
+class NotScoredError(Exception):
+    """A member has nothing to say now, for a reason that was told already: the blend goes on without it."""
 
 
 class Member(ABC):
@@ -58,13 +63,19 @@ class Member(ABC):
         return gather(self.score_all(queries), candidates)
 
 
-def load_members(folder: Path, catalogue: Catalogue) -> dict[str, Member]:
-    """Load every member below *folder*, by the kind its `member.json` names; sorted by name."""
+def load_members(
+    folder: Path, catalogue: Catalogue, wanted: Callable[[str, Family], bool] | None = None
+) -> dict[str, Member]:
+    """Load every member below *folder*, by the kind its `member.json` names; sorted by name.
+
+    *wanted* says of a name and a family whether it is to be loaded; None: all are.
+    """
     from serving.members import member_class  # late: the kinds import this module
 
-    members = {}
+    members: dict[str, Member] = {}
     for path in sorted(folder.glob(f"*/{MEMBER_FILE}")):
-        member = member_class(read_json(path)["kind"]).load(path.parent, catalogue)
-        member.name = path.parent.name
-        members[member.name] = member
+        name, kind = path.parent.name, member_class(read_json(path)["kind"])
+        if wanted is None or wanted(name, kind.family):
+            members[name] = kind.load(path.parent, catalogue)
+            members[name].name = name
     return members

@@ -314,6 +314,53 @@ def test_what_goes_past_one_machine_is_held_to_the_same(
     assert found(objects)
 
 
+STEPS = ("spec", "nodes", "members", "steps")
+OF_THE_GRAPH = [
+    ("InferenceGraph", "cuvee-graph", ("spec", "nodes", "root", "routerType"), "Sequenz"),
+    ("InferenceGraph", "cuvee-graph", (*STEPS, 0, "dependency"), "Must"),
+    ("InferenceGraph", "cuvee-graph", (*STEPS, 0, "serviceUri"), "http://x"),
+    ("InferenceGraph", "cuvee-graph", (*STEPS, 2, "serviceUrl"), "http://cuvee-step-http.cuvee.svc/v1"),
+    ("InferenceGraph", "cuvee-graph", ("spec", "serviceAccountName"), "default"),
+    ("InferenceService", "cuvee-cf", (*PREDICTOR, "model", "runtime"), "cuvee-parts"),
+    ("InferenceService", "cuvee-deep", (*PREDICTOR, "hostNetwork"), True),
+    ("ServingRuntime", "cuvee-steps", (*CONTAINER, "securityContext", "privileged"), True),
+    ("PodDisruptionBudget", "cuvee-parts", ("spec", "selector", "matchLabels"), {"app": "x"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "path", "value"), OF_THE_GRAPH)
+def test_the_graph_is_held_to_the_same(
+    schemas: Schemas, fresh: Callable[[str], list[Object]], kind: str, name: str, path: Path, value: Any
+) -> None:
+    def found(objects: list[Object]) -> list[str]:
+        said = schemas.problems(place(objects, kind, name))
+        said += [problem for pod in pods.pods(objects) for problem in restricted.problems(pod)]
+        return [*said, *pods.unseen(objects), *references.problems(objects)]
+
+    objects = fresh("graph")
+    assert found(objects) == []
+    put(place(objects, kind, name), path, value)
+    assert found(objects)
+
+
+def test_a_part_keeps_the_arguments_of_its_runtime(fresh: Callable[[str], list[Object]]) -> None:
+    args = {pod["metadata"]["name"]: pod["spec"]["containers"][0].get("args") for pod in pods.pods(fresh("graph"))}
+    assert args["cuvee-cf-predictor"] == [
+        "part", "--release=/mnt/models", "--host=0.0.0.0", "--port=8080", "--part", "cf"
+    ]  # fmt: skip
+
+
+def test_all_services_of_the_graph_hold_the_release_of_production(fresh: Callable[[str], list[Object]]) -> None:
+    services = [one for one in fresh("graph") if one["kind"] == "InferenceService"]
+    assert len(services) == 7
+    assert {release_of(one) for one in services} == {"s3://cuvee-releases/" + "0" * 64}
+
+
+def release_of(service: Object) -> str:
+    uri: str = service["spec"]["predictor"]["model"]["storageUri"]
+    return uri
+
+
 def test_containers_where_nobody_looks_are_caught(fresh: Callable[[str], list[Object]]) -> None:
     objects = fresh("overlays/prod")
     assert pods.unseen(objects) == []

@@ -1,0 +1,1 @@
+"""The ensemble as a graph: members behind services of their own, and a step that fuses what they say."""
