@@ -9,7 +9,7 @@ import typer
 
 from components.common.config import Effort, Protocol
 from components.common.errors import ConfigError, CuveeError
-from pipelines import cli_search
+from pipelines import cli_canary, cli_search
 
 log = logging.getLogger("cuvee")
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -19,6 +19,7 @@ app.command()(cli_search.tune)
 app.command("tune-family")(cli_search.tune_family)
 app.command()(cli_search.katib)
 app.command()(cli_search.trial)
+app.command("watch-canary")(cli_canary.watch_canary)
 
 Url = Annotated[str, typer.Option(help="The server.")]
 Store = Annotated[Path, typer.Option(help="Where releases and online features are kept.")]
@@ -84,6 +85,7 @@ def fine_tune_encoder(
     from components.train_text.pairs_of_texts import pairs_of_texts
 
     tuned = fine_tune(pairs_of_texts(_prepared(run)), out, seed)
+    log.info("loss of the last pass: %.4f", tuned.loss)
     told = "kept" if tuned.kept else "not kept: the model is as it was"
     typer.echo(f"{tuned.pairs} pairs learned from, {tuned.held_out} held out; {told}")
     typer.echo(f"partner first: {tuned.before:.3f} before, {tuned.after:.3f} after")
