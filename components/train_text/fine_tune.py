@@ -18,9 +18,11 @@ from torch.nn import functional
 from components.common.config import Config
 from components.common.errors import ConfigError
 from components.train_text.bert import DEFAULT_PACKAGE, LastHidden, load_bert, locate, write_model
+from components.train_text.together import Group, together
 from serving.encoder import TOKENIZER_FILE
 
 Pair = tuple[str, str]
+Coded = tuple[torch.Tensor, torch.Tensor]
 
 
 class FineTuneConfig(Config):
@@ -44,6 +46,7 @@ class Tuned:
     held_out: int
     before: float
     after: float
+    loss: float = 0.0  # mean over the batches of the last epoch
 
     @property
     def kept(self) -> bool:
@@ -56,6 +59,8 @@ def fine_tune(
 ) -> Tuned:
     """Tune the BERT of *source* and write it to *out*, a folder that `cuvee run --encoder` takes.
 
+    Under torchrun all processes tune one model, each on its share of every batch; the first one writes.
+
     Args:
         pairs: texts that belong together.
         out: folder to write; the model as it was, where tuning did not help.
@@ -66,6 +71,17 @@ def fine_tune(
     Raises:
         ConfigError: no such model, or too few pairs to learn from and to judge by.
     """
+    with together() as group:
+        tuned, model = tune(pairs, seed, group, source, config)
+        if group.leads:
+            write_model(model, locate(source), out, name="tuned" if tuned.kept else "minilm", package=source)
+    return tuned
+
+
+def tune(
+    pairs: Sequence[Pair], seed: int, group: Group, source: str = DEFAULT_PACKAGE, config: FineTuneConfig | None = None
+) -> tuple[Tuned, LastHidden]:
+    """The same without writing: what came of it, and the better of the tuned model and the one it came from."""
     config = config or FineTuneConfig()
     distinct = sorted(set(pairs))
     order = np.random.default_rng(seed).permutation(len(distinct))[: config.most_pairs]
@@ -75,13 +91,12 @@ def fine_tune(
                           f"{max(int(2 / config.held_out) + 1, 2 * config.batch_size)}.")  # fmt: skip
     judge, learn = ([distinct[at] for at in part] for part in np.split(order, [aside]))
     torch.manual_seed(seed)
-    folder, model, plain = locate(source), load_bert(source), load_bert(source)
-    texts = Texts(folder, config.max_tokens)
+    model, plain = load_bert(source), load_bert(source)
+    texts = Texts(locate(source), config.max_tokens)
     before = found_first(model, texts, judge)
-    _train(model, texts, learn, config, seed)
-    tuned = Tuned(len(learn), len(judge), before, found_first(model, texts, judge))
-    write_model(model if tuned.kept else plain, folder, out, name="tuned" if tuned.kept else "minilm", package=source)
-    return tuned
+    loss = _train(model, texts, learn, config, seed, group)
+    tuned = Tuned(len(learn), len(judge), before, found_first(model, texts, judge), loss)
+    return tuned, model if tuned.kept else plain
 
 
 class Texts:
@@ -92,13 +107,35 @@ class Texts:
         self._tokenizer.enable_padding()
         self._tokenizer.enable_truncation(max_tokens)
 
-    def vectors(self, model: LastHidden, texts: Sequence[str]) -> torch.Tensor:
-        """(n, d) means of the last layer over the real tokens, of length one: as serving takes them."""
+    def coded(self, texts: Sequence[str]) -> Coded:
+        """(n, tokens) ids and masks."""
         coded = self._tokenizer.encode_batch(list(texts))
         ids, mask = (torch.tensor([getattr(one, name) for one in coded]) for name in ("ids", "attention_mask"))
-        hidden = model(ids, mask)
-        weights = mask[:, :, None].to(hidden.dtype)
-        return functional.normalize((hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1), dim=1)
+        return ids, mask
+
+    def vectors(self, model: LastHidden, texts: Sequence[str]) -> torch.Tensor:
+        """(n, d) means of the last layer over the real tokens, of length one: as serving takes them."""
+        return mean_vectors(model, self.coded(texts))
+
+
+def mean_vectors(model: LastHidden, coded: Coded) -> torch.Tensor:
+    """(n, d) of the texts that (n, tokens) ids and mask are; see `Texts.vectors`."""
+    ids, mask = coded
+    hidden = model(ids, mask)
+    weights = mask[:, :, None].to(hidden.dtype)
+    return functional.normalize((hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1), dim=1)
+
+
+class BothSides(torch.nn.Module):
+    """Pairs of texts to pairs of vectors, in one call: a model that several processes train is called once a step."""
+
+    def __init__(self, model: LastHidden) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, first: Coded, second: Coded) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n, d) vectors of either side."""
+        return mean_vectors(self.model, first), mean_vectors(self.model, second)
 
 
 def found_first(model: LastHidden, texts: Texts, pairs: Sequence[Pair]) -> float:
@@ -109,32 +146,46 @@ def found_first(model: LastHidden, texts: Texts, pairs: Sequence[Pair]) -> float
     return float((first @ second.T).argmax(dim=1).eq(torch.arange(len(pairs))).float().mean())
 
 
-def _train(model: LastHidden, texts: Texts, pairs: Sequence[Pair], config: FineTuneConfig, seed: int) -> None:
+def _train(
+    model: LastHidden, texts: Texts, pairs: Sequence[Pair], config: FineTuneConfig, seed: int, group: Group
+) -> float:
+    """Move the last layers; returns the mean loss of the last epoch."""
     moving = _moving(model, config.layers)
+    sides = group.wrapped(BothSides(model))
     optimizer = torch.optim.AdamW(moving, lr=config.learning_rate)
     batches = len(pairs) // config.batch_size * config.epochs
     warm = max(batches // 10, 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warm, (batches - step) / max(batches - warm, 1))
     )
-    draw = np.random.default_rng(seed)
+    draw, losses = np.random.default_rng(seed), [0.0]
     model.eval()  # no dropout: few steps, and the same twice
     for _ in range(config.epochs):
-        order = draw.permutation(len(pairs))
+        order, losses = draw.permutation(len(pairs)), []
         for start in range(0, len(order) - config.batch_size + 1, config.batch_size):
             batch = [pairs[at] for at in order[start : start + config.batch_size]]
-            loss = _loss(model, texts, batch, config.temperature)
+            own = group.share(batch)
+            first, second = sides(*(texts.coded([pair[side] for pair in own]) for side in (0, 1)))
+            loss = _loss(group.gathered(first), group.gathered(second), batch, config.temperature)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            (loss * group.size).backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(moving, 1.0)
             optimizer.step()
             schedule.step()
+            losses.append(loss.item())
+    return float(np.mean(losses))
 
 
-def _loss(model: LastHidden, texts: Texts, batch: Sequence[Pair], temperature: float) -> torch.Tensor:
-    """Cross-entropy of the own partner among the batch's, from either side; equal texts are no rivals."""
+def _loss(first: torch.Tensor, second: torch.Tensor, batch: Sequence[Pair], temperature: float) -> torch.Tensor:
+    """Cross-entropy of the own partner among the batch's, from either side; equal texts are no rivals.
+
+    Args:
+        first: (n, d) vectors of the first texts of the *batch*.
+        second: (n, d) of the second.
+        batch: n pairs.
+        temperature: of the softmax.
+    """
     sides = [[pair[side] for pair in batch] for side in (0, 1)]
-    first, second = (texts.vectors(model, side) for side in sides)
     scores = first @ second.T / temperature
     same = torch.tensor([[one == other for other in side] for side in sides[:1] for one in side])
     same |= torch.tensor([[one == other for other in sides[1]] for one in sides[1]])

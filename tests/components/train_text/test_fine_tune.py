@@ -5,49 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
+from small_bert import CONFIG, SYNONYMS, make_bert, planted
 
 from components.common.errors import ConfigError
 from components.train_text.bert import load_bert
-from components.train_text.fine_tune import FineTuneConfig, fine_tune
+from components.train_text.fine_tune import fine_tune
+from components.train_text.together import Group
 from serving.encoder import TextEncoder
-
-SYNONYMS = [(f"left{n}", f"right{n}") for n in range(12)]
-FILLERS = [f"word{n}" for n in range(20)]
-CONFIG = FineTuneConfig(epochs=20, learning_rate=3e-3, batch_size=12, layers=2)
 
 
 @pytest.fixture(scope="module")
 def small_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as one of Hugging Face's: two layers of 32, weights drawn by a seed, one token a word."""
-    from transformers import BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("bert")
-    known = ["[PAD]", "[UNK]", *(word for pair in SYNONYMS for word in pair), *FILLERS]
-    tokenizer = Tokenizer(WordLevel({word: at for at, word in enumerate(known)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=600, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-        max_position_embeddings=64,
-    )  # fmt: skip
-    config.save_pretrained(folder)
-    save_file(BertModel(config, add_pooling_layer=False).state_dict(), folder / "model.safetensors", {"format": "pt"})
-    return folder
-
-
-def planted(seed: int) -> list[tuple[str, str]]:
-    """Texts of two words each: a word and its synonym, beside fillers that say nothing."""
-    draw = np.random.default_rng(seed)
-    return [
-        (f"{left} {draw.choice(FILLERS)}", f"{draw.choice(FILLERS)} {right}")
-        for left, right in SYNONYMS
-        for _ in range(20)
-    ]
+    return make_bert(tmp_path_factory.mktemp("bert"))
 
 
 def test_what_belongs_together_is_found_first_in_pairs_not_seen(small_bert: Path, tmp_path: Path) -> None:
@@ -85,7 +54,7 @@ def test_only_the_last_layers_move(small_bert: Path) -> None:
     from components.train_text.fine_tune import Texts, _train
 
     model, before = load_bert(str(small_bert)), load_bert(str(small_bert))
-    _train(model, Texts(small_bert, 16), planted(0), CONFIG.model_copy(update={"layers": 1, "epochs": 1}), 0)
+    _train(model, Texts(small_bert, 16), planted(0), CONFIG.model_copy(update={"layers": 1, "epochs": 1}), 0, Group())
     moved = {
         name.split(".")[3] if "layer." in name else "embeddings"
         for (name, now), then in zip(model.named_parameters(), before.parameters(), strict=True)
