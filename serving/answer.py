@@ -12,7 +12,9 @@ from components.common.moments import moment
 from serving.ads import organic, with_ads
 from serving.arrays import PAD, Bools
 from serving.audience import with_users
+from serving.breaker import SkippedError
 from serving.campaigns import note_campaigns, offered
+from serving.deadline import FEATURES
 from serving.filters import allowed
 from serving.instances import PHOTO, Instance, RequestError
 from serving.pictures import BadMediaError
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from serving.features import StatePort
 
 log = logging.getLogger(__name__)
+STALE = "stale_features"
 PIECE_CELLS = 4_000_000  # scores of one member held at once, 16 MB: what a request may ask does not bound memory
 
 
@@ -133,10 +136,14 @@ def _users(
         try:
             if port is None:
                 raise ConnectionError("no feature store is configured")
-            return port.states(users, as_of), [[] for _ in users]
+            states = port.states(users, as_of)
+            stale = states.stale if states.stale is not None else np.zeros(len(users), dtype=bool)
+            return states, [[STALE] if old else [] for old in stale]
+        except SkippedError:
+            return _nobody(engine, users, as_of), [[FEATURES] if user else [] for user in users]
         except Exception as error:
             log.error("user features could not be read (%s); answering as for anonymous users", type(error).__name__)
-            return _nobody(engine, users, as_of), [["features"] if user else [] for user in users]
+            return _nobody(engine, users, as_of), [[FEATURES] if user else [] for user in users]
     return _nobody(engine, users, as_of), [[] for _ in users]
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from components.common import columns as c
 from serving.arrays import Bools, Floats
 from serving.campaigns import NONE_RUNS, UNKNOWN
+from serving.deadline import FEATURES as STORE
 from serving.instances import Instance
 from serving.part import Part
 from serving.states import UserStates
@@ -92,7 +93,7 @@ def with_users(
             ranked = _ranked(engine.audience.chances(port.states(users, as_of), items), users, instance.k)
         except Exception as error:
             log.error("users of a campaign could not be read (%s)", type(error).__name__)
-            reasons.append("features")
+            reasons.append(STORE)
     return answer | {"items": [], "users": ranked, "method": "audience", "degraded": reasons}
 
 

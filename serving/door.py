@@ -5,6 +5,7 @@ models, and puts class names into bodies. This ASGI layer bounds the request and
 {"error": what was wrong, "id": opaque, the same as in the log}.
 """
 
+import asyncio
 import json
 import logging
 import time
@@ -16,6 +17,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from serving import metrics
+from serving.admission import Admission
 from serving.instances import RequestError
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 256 * 1024
+BODY_S = 10.0  # in which a body must have arrived
+QUESTIONS = (":predict", "/infer")  # how the routes end on which the engine is asked
 MAX_DRAINED_BYTES = 2 << 20  # of a body that is refused: who is cut off while sending does not read why
 JSON_TYPE = b"application/json"
 HIDDEN = "/v2/repository"  # KServe's model control: loads and unloads models for whoever asks
@@ -33,14 +37,15 @@ SAID = {
     400: "the body is not the JSON of a V1 or V2 request",
     404: "no such model or route; ask POST /v1/models/cuvee:predict or POST /v2/models/cuvee/infer",
     405: "this route does not take this method",
+    408: "the body did not arrive in time",
     503: "the model is not ready",
 }
 INSTEAD = {501: 404}  # KServe's routes that this model does not have
 
 
-def install(app: FastAPI, max_body_bytes: int = MAX_BODY_BYTES) -> None:
-    """Put the door in front of KServe's application; before the server starts."""
-    app.add_middleware(Door, max_body_bytes=max_body_bytes)
+def install(app: FastAPI, admission: Admission | None = None, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    """Put the door in front of KServe's application, before the server starts; without *admission* all may enter."""
+    app.add_middleware(Door, admission=admission, max_body_bytes=max_body_bytes)
     app.add_exception_handler(RequestValidationError, _unreadable)
 
 
@@ -57,8 +62,8 @@ class _Refused(Exception):  # noqa: N818  (never leaves this module)
 class Door:
     """ASGI middleware around KServe's application."""
 
-    def __init__(self, app: App, max_body_bytes: int = MAX_BODY_BYTES) -> None:
-        self._app, self._limit = app, max_body_bytes
+    def __init__(self, app: App, admission: Admission | None = None, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._app, self._admission, self._limit = app, admission, max_body_bytes
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Check the request, let KServe answer, and put errors into words."""
@@ -89,7 +94,15 @@ class Door:
         body = await _read(receive, self._limit)
         if body is None:
             raise _too_large(self._limit)
-        await self._app(checked, _replay(body, receive), reply)
+        again = _replay(body, receive)
+        if self._admission is None or checked["method"] != "POST" or not checked["path"].endswith(QUESTIONS):
+            await self._app(checked, again, reply)
+            return
+        entered = self._admission.enter()
+        try:
+            await self._app(checked, again, reply)
+        finally:
+            self._admission.leave(entered, reply.sent == 200)
 
 
 class _Reply:
@@ -117,8 +130,10 @@ class _Reply:
         self._started, self.sent = True, status
         body = json.dumps({"error": message, "id": self.id}).encode()
         headers = [(b"content-type", JSON_TYPE), (b"content-length", str(len(body)).encode())]
-        if status == 413:
+        if status in (408, 413):
             headers.append((b"connection", b"close"))
+        if status == 429:
+            headers.append((b"retry-after", b"1"))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
@@ -154,7 +169,19 @@ def _announced(scope: Message) -> int:
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
-    """The body, or None if it is larger than *limit*: then up to `MAX_DRAINED_BYTES` of it are taken and dropped."""
+    """The body, or None if it is larger than *limit*: then up to `MAX_DRAINED_BYTES` of it are taken and dropped.
+
+    Raises:
+        _Refused: it did not arrive in time.
+    """
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await _received(receive, limit)
+    except TimeoutError as error:
+        raise _Refused(408, SAID[408]) from error
+
+
+async def _received(receive: Receive, limit: int) -> bytes | None:
     parts: list[bytes] = []
     size, more = 0, True
     while more and size <= max(limit, MAX_DRAINED_BYTES):

@@ -16,9 +16,11 @@ from serving.answer import answer
 from serving.arrays import PAD, Bools, Floats, Ints, gather, gather_all, top_k
 from serving.audience import AUDIENCE_FILE, AudienceModel
 from serving.blend import Fusion
+from serving.breaker import SkippedError
 from serving.campaigns import Campaigns
 from serving.catalogue import Catalogue
 from serving.context import ContextReader
+from serving.deadline import part
 from serving.encoder import TextEncoder
 from serving.glossary import Glossary
 from serving.image_encoder import ImageEncoder
@@ -164,12 +166,14 @@ class Engine:
     def bearable_scores(
         self, queries: Queries, task: str, allowed: Bools | None = None
     ) -> tuple[dict[str, Floats], list[str]]:
-        """As `full_scores`, but a member that raises is left out; the second value names those."""
-        hidden, rows, failed = self.rulebook.hidden(task, queries.states), {}, []
+        """As `full_scores`, but a member that raises or comes too late is left out; the second value names those."""
+        hidden, failed = self.rulebook.hidden(task, queries.states), []
+        rows: dict[str, Floats] = {}
         for name, member in self._asked(queries, task):
             try:
-                rows[name] = _masked(member.score_all(queries), hidden, allowed)
-            except NotScoredError:
+                with part(f"member:{name}", needed=not rows):
+                    rows[name] = _masked(member.score_all(queries), hidden, allowed)
+            except (NotScoredError, SkippedError):
                 failed.append(f"member:{name}")
             except Exception:
                 log.exception("member %s failed; the blend goes on without it", name)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 STORE_FILE = "feature_store.yaml"
 LISTS = (c.ITEM_IDS, c.LAST_AT, c.FIRST_AT, c.COUNTS)
+REDIS_BOUNDS = ("socket_connect_timeout=1", "socket_timeout=1", "retry=null")
 FOUND = 1  # feast.protos FieldStatus.PRESENT, as a number so that this module loads without Feast
 
 
@@ -83,11 +84,11 @@ class OnlineStates:
         """States of *user_ids* as the online store holds them, seen from *as_of* (µs)."""
         if as_of is None:
             raise ValueError("online states need the moment of the question: give as_of in µs.")
-        rows = [
-            row if row is not None and as_of - row[c.EVENT_TIMESTAMP] <= self._max_age else None
-            for row in self.rows(user_ids)
-        ]
-        return UserStates.from_rows(user_ids, rows, np.full(len(rows), as_of, dtype=np.int64), self._catalogue)
+        found = self.rows(user_ids)
+        stale = np.array([row is not None and as_of - row[c.EVENT_TIMESTAMP] > self._max_age for row in found], bool)
+        rows = [None if old else row for row, old in zip(found, stale, strict=True)]
+        states = UserStates.from_rows(user_ids, rows, np.full(len(rows), as_of, dtype=np.int64), self._catalogue)
+        return replace(states, stale=stale) if stale.any() else states
 
     def ages(self, user_ids: Sequence[str], as_of: int) -> Floats:
         """(n,) days since each user's behaviour was written true, NaN for users without any."""
@@ -132,15 +133,25 @@ def open_store(store: Path, online_only: bool = False) -> "FeatureStore":
     if online_only:
         config["offline_store"] = {"type": f"{__name__}.NoOfflineStore"}  # Feast appends "Config" to the name
         config[REGISTRY]["cache_ttl_seconds"] = 0  # read once: what answers requests does not need the registry again
+        _hold_to_time(config["online_store"])
     with told_plainly():
         return FeatureStore(config=RepoConfig(repo_path=store.resolve(), **config))
+
+
+def _hold_to_time(online_store: dict[str, Any]) -> None:
+    """Let Redis' client give up after a second; by itself it waits for ever, and tries refused connections for long."""
+    if online_store["type"] == "redis":
+        bounds = REDIS_BOUNDS if online_store.get("redis_type", "redis") == "redis" else REDIS_BOUNDS[:2]
+        given = online_store.get("connection_string", "localhost:6379")
+        missing = [bound for bound in bounds if bound.partition("=")[0] + "=" not in given]
+        online_store["connection_string"] = ",".join([given, *missing])
 
 
 def _online_row(columns: Mapping[str, Any], place: int) -> Mapping[str, Any] | None:
     ids = columns[c.ITEM_IDS]
     if not _found(ids, place):
         return _stranger(columns[c.PROFILE], place)
-    return {
+    row = {
         c.EVENT_TIMESTAMP: _stamp(ids, place),
         c.ITEM_IDS: list(ids.values[place].string_list_val.val),
         c.LAST_AT: np.array(columns[c.LAST_AT].values[place].int64_list_val.val, dtype=np.int64),
@@ -148,6 +159,9 @@ def _online_row(columns: Mapping[str, Any], place: int) -> Mapping[str, Any] | N
         c.COUNTS: np.array(columns[c.COUNTS].values[place].float_list_val.val, dtype=np.float32),
         c.PROFILE: columns[c.PROFILE].values[place].string_val,
     }
+    if len({len(row[name]) for name in LISTS}) > 1 or not np.isfinite(row[c.COUNTS]).all():
+        raise ValueError("the online store's lists of one user do not fit together")
+    return row
 
 
 def _stranger(profiles: Any, place: int) -> Mapping[str, Any] | None:

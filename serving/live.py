@@ -13,6 +13,7 @@ from components.common.files import read_json
 from serving.campaigns import IN_STORE
 from serving.catalogue import Catalogue
 from serving.current import DIGEST, POINTER, RELEASES, current_digest
+from serving.deadline import FEATURES, part
 from serving.engine import Engine
 from serving.instances import Instance, RequestError, parse_all
 from serving.recent import Recent
@@ -28,21 +29,26 @@ Clock = int | Literal["release", "now"]
 MODEL_NAME = "cuvee"
 SMOKE_FILE = "smoke.json"
 RETRY_S = 2.0
+FEW_USERS = 16  # more of them take the store long though it is well
 
 
 class Features:
-    """The store's online features, opened at first use; while they cannot be opened, tried again every 2 s."""
+    """The store's online features, opened at first use; while they cannot be opened, tried again every 2 s.
 
-    def __init__(self, store: Path, catalogue: Catalogue) -> None:
-        self._store, self._catalogue = store, catalogue
+    max_age_days: rows older than this count as missing; None: rows of any age count.
+    """
+
+    def __init__(self, store: Path, catalogue: Catalogue, max_age_days: float | None = None) -> None:
+        self._store, self._catalogue, self.max_age_days = store, catalogue, max_age_days
         self._port: StatePort | None = None
         self._retry_at = 0.0
 
     def states(self, user_ids: Sequence[str], as_of: int | None) -> UserStates:
         """What is known of the users; raises whatever the store raises: the engine then answers without it."""
-        if self._port is None:
-            self._port = self._open()
-        return self._port.states(user_ids, as_of)
+        with part(FEATURES, hurried=len(user_ids) <= FEW_USERS):
+            if self._port is None:
+                self._port = self._open()
+            return self._port.states(user_ids, as_of)
 
     def warm(self, as_of: int) -> None:
         """Ask once, so that no customer waits for Feast to be imported; a failure is logged, not raised."""
@@ -57,7 +63,7 @@ class Features:
         self._retry_at = time.monotonic() + RETRY_S
         from serving.features import OnlineStates  # late: imports Feast
 
-        return OnlineStates(self._store, self._catalogue)
+        return OnlineStates(self._store, self._catalogue, self.max_age_days)
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,15 @@ class Live:
     recent: Recent | None = None  # what users did since the features were written
 
     @classmethod
-    def load(cls, release: Path, store: Path, clock: Clock, recent: Recent | None = None) -> "Live":
-        """Verify every byte, load, and answer the release's own smoke requests.
+    def load(
+        cls,
+        release: Path,
+        store: Path,
+        clock: Clock,
+        recent: Recent | None = None,
+        max_age_days: float | None = None,
+    ) -> "Live":
+        """Verify every byte, load, and answer the release's own smoke requests; *max_age_days*: see `Features`.
 
         Raises:
             ReleaseError: the release is damaged, or does not answer what it was packaged with.
@@ -81,7 +94,7 @@ class Live:
             engine.campaigns = engine.campaigns.meant_for(store / IN_STORE)
             if DIGEST.fullmatch(release.name) and release.name != engine.digest:
                 raise ReleaseError(f"{release} holds release {engine.digest}. Publish it again.")
-            live = cls(engine, Features(store, engine.catalogue), clock, recent)
+            live = cls(engine, Features(store, engine.catalogue, max_age_days), clock, recent)
             smoke = read_json(release / SMOKE_FILE)
             sizes = [len(answer["items"]) for answer in live.answer(parse_all(smoke["instances"]))]
         except ReleaseError:
@@ -186,8 +199,9 @@ class Follower(threading.Thread):
                 return
             seen = (digest, (self._store / POINTER).stat().st_mtime_ns)
             if seen != self._refused:
+                old = self._live
                 self._live = Live.load(
-                    self._store / RELEASES / digest, self._store, self._live.clock, self._live.recent
+                    self._store / RELEASES / digest, self._store, old.clock, old.recent, old.features.max_age_days
                 )
                 self._replace(self._live.following(self._rules))
                 log.info("now serving release %s", digest)

@@ -25,6 +25,9 @@ SECONDS = Histogram(
 ANSWERS = Counter("cuvee_answers", "Predictions, by scenario and by whether anything was missing", ["degraded"])
 MISSING = Counter("cuvee_answers_without", "Predictions that had to do without a part", ["part"])
 RELEASE = Gauge("cuvee_release_info", "1 for the release that answers", ["release"], multiprocess_mode="livemax")
+SHED = Counter("cuvee_shed", "Questions refused with 429: too many at once, or their turn did not come", ["reason"])
+HUNG = Counter("cuvee_parts_left_behind", "Answers that went on without a part that hung", ["part"])
+LEFT_ALONE = Gauge("cuvee_breaker_open", "1 while a part that failed is left alone, 0 once it answers again", ["part"], multiprocess_mode="livemax")
 WRITTEN = Gauge(
     "cuvee_online_features_written_seconds",
     "When the online features were last written, Unix time; 0: there are none",
@@ -50,6 +53,21 @@ def predicted(answers: Sequence[dict[str, Any]]) -> None:
         ANSWERS.labels("yes" if parts else "no").inc()
         for part in parts:
             MISSING.labels(part).inc()
+
+
+def shed(reason: str) -> None:
+    """Count a question that was refused: `full` at the door, `waiting` for its turn."""
+    SHED.labels(reason).inc()
+
+
+def left_behind(part: str) -> None:
+    """Count a part that hung while it was asked."""
+    HUNG.labels(part).inc()
+
+
+def breaker(part: str, is_open: bool) -> None:
+    """Say whether a part is left alone."""
+    LEFT_ALONE.labels(part).set(is_open)
 
 
 def serving(digest: str) -> None:

@@ -1,8 +1,6 @@
 """KServe's model `cuvee`: V1 and V2 requests in, the engine's answers out."""
 
-import asyncio
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -10,20 +8,28 @@ from kserve import InferInput, InferOutput, InferRequest, InferResponse, Model
 
 from components.common.identity import pseudonym
 from serving import metrics
+from serving.breaker import Breakers
+from serving.deadline import Split
 from serving.instances import Instance, RequestError, parse_all, parse_json
+from serving.lane import Lane
 from serving.live import MODEL_NAME, Live
+from serving.queries import CAMPAIGN
 
 INPUT, OUTPUT, BYTES = "instances", "predictions", "BYTES"
+BULK = 16  # more instances than this in one request are no customer who waits
+BULK_TIMES = 10  # the deadlines that such a request has
 
 
 class CuveeModel(Model):  # type: ignore[misc]
     """Answers from one live release, which may be replaced between two requests."""
 
-    def __init__(self, live: Live, id_key: bytes) -> None:
+    def __init__(self, live: Live, id_key: bytes, split: Split = Split()) -> None:  # noqa: B008  (frozen)
         super().__init__(MODEL_NAME)
         self._live, self._id_key = live, id_key
         metrics.serving(live.digest)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        breakers = Breakers(metrics.breaker)
+        self._lane = Lane("engine", split, breakers)
+        self._bulk = Lane("bulk", Split(split.deadline * BULK_TIMES), breakers)
         self.ready = True
 
     @property
@@ -63,7 +69,8 @@ class CuveeModel(Model):  # type: ignore[misc]
     async def _answer(self, raw: object) -> list[dict[str, Any]]:
         """Parse, then answer in the engine's own thread: health checks need not wait for a ranking."""
         instances = [self._at_the_door(instance) for instance in parse_all(raw)]
-        answers = await asyncio.get_running_loop().run_in_executor(self._thread, self._live.answer, instances)
+        live, lane = self._live, self._bulk if _is_bulk(instances) else self._lane
+        answers: list[dict[str, Any]] = await lane.run(lambda: live.answer(instances))
         metrics.predicted(answers)
         return answers
 
@@ -72,6 +79,11 @@ class CuveeModel(Model):  # type: ignore[misc]
         if instance.user_id is None:
             return instance
         return instance.model_copy(update={"user_id": pseudonym(instance.user_id, self._id_key)})
+
+
+def _is_bulk(instances: list[Instance]) -> bool:
+    """Is this one of the shop's own requests: many instances, or all the users of a campaign."""
+    return len(instances) > BULK or any(i.scenario == CAMPAIGN and i.user_id is None for i in instances)
 
 
 def listed(payload: object) -> object:

@@ -43,6 +43,8 @@ def serve(
     listener: socket.socket | None = None,
     beat: int | None = None,
     light: bool = True,
+    deadline_s: float = 0.3,
+    max_age_days: float | None = None,
 ) -> None:
     """Answer until SIGTERM.
 
@@ -59,6 +61,8 @@ def serve(
         listener: the socket to accept from, shared with other workers; None: one of its own at *host* and *port*.
         beat: the pipe to give signs of life through; None: nobody watches.
         light: spare the plain question what KServe's own way costs; False: for comparison.
+        deadline_s: seconds in which a question is answered, with what is there by then, or refused.
+        max_age_days: behaviour that is older counts as missing; None: behaviour of any age counts.
 
     Raises:
         ReleaseError: nothing is published, or the release cannot be trusted.
@@ -69,7 +73,9 @@ def serve(
 
     from components.common.identity import id_key
     from serving import door, metrics, shortcut, workers
+    from serving.admission import Admission
     from serving.current import current_release
+    from serving.deadline import Split
     from serving.events import Events
     from serving.live import Follower, Live
     from serving.model import CuveeModel
@@ -79,17 +85,17 @@ def serve(
     folder = release or current_release(store)
     if folder is None:
         raise ReleaseError(f"{store} holds no published release. Run `cuvee run --store {store}` first.")
-    recent = Recent(store)
-    live = Live.load(folder, store, clock, recent)
+    recent, split = Recent(store), Split(deadline_s)
+    live = Live.load(folder, store, clock, recent, max_age_days)
     file = RulesFile(rules) if rules else None
-    model = CuveeModel(live.following(file), id_key(store))
+    model = CuveeModel(live.following(file), id_key(store), split)
     if release is None or file is not None:
         Follower(store, live, model.replace, rules=file, releases=release is None).start()
     Watch(recent).start()
     Events(recent, lambda: model.live, id_key(store)).install(app)
     if light:
         shortcut.install(app, model)
-    door.install(app)
+    door.install(app, Admission(split.waiting))
     metrics.install(app, store)
     if page:
         from serving.storefront.own import OwnShop
@@ -152,6 +158,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--page", action="store_true", help="serve the storefront as well, at /storefront/")
     parser.add_argument("--shop", type=Path, help="the shop's own folder: photos, users and queries for the page")
     parser.add_argument("--workers", type=int, default=1, help="so many processes answer at the one address")
+    parser.add_argument("--deadline-ms", type=float, default=300, help="in which a question is answered (300)")
+    parser.add_argument(
+        "--max-age-days", type=float, default=400, help="behaviour older than this counts as missing (400)"
+    )
     parser.add_argument("--socket", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--beat", type=int, help=argparse.SUPPRESS)
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -179,6 +189,8 @@ def main(arguments: list[str] | None = None) -> None:
                 shop=given.shop,
                 listener=None if given.socket is None else socket.socket(fileno=given.socket),
                 beat=given.beat,
+                deadline_s=given.deadline_ms / 1000,
+                max_age_days=given.max_age_days,
             )
     except CuveeError as error:
         log.error("%s", error)

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from components.common import columns as c
 from components.common.moments import DAY
-from serving.arrays import PAD, Floats, Ints, Longs
+from serving.arrays import PAD, Bools, Floats, Ints, Longs
 from serving.catalogue import Catalogue
 from serving.sparse import Weighted
 
@@ -26,6 +26,7 @@ class UserStates:
     items: catalogue rows. last_at, first_at: µs since the epoch of the last and first event with the item.
     counts: weighted number of visits with the item. as_of: (n,) µs, the moment of the question.
     profiles: (n,) what the users table says of each as a JSON object; empty where nobody asked for it.
+    stale: (n,) was there a row, but one too old to count; None: no user's was. Only the feature store says so.
     """
 
     user_ids: tuple[str, ...]
@@ -36,6 +37,7 @@ class UserStates:
     counts: Floats
     as_of: Longs
     profiles: tuple[str, ...] = ()
+    stale: Bools | None = None
 
     @classmethod
     def from_rows(

@@ -20,6 +20,7 @@ T = TypeVar("T")
 START_S = 90.0
 CALL_S = 10.0
 STOP_S = 15.0
+DEADLINE_MS = 10_000  # a trial judges what is answered, on a machine that has just trained, and not how soon
 
 
 @contextmanager
@@ -30,18 +31,20 @@ def running_server(
     as_of: str = "release",
     rules: Path | None = None,
     options: Sequence[str] = (),
+    deadline_ms: float = DEADLINE_MS,
 ) -> Iterator[str]:
     """Serve *release* on a free local port; yields its URL once it is ready, and stops it afterwards.
 
     *release* is a folder, or an address in a bucket; *as_of* the server's clock: release, now or an ISO time; *rules*
-    a file to follow over the release's own; *options* are further ones of its command line.
+    a file to follow over the release's own; *options* are further ones of its command line; *deadline_ms* what a
+    question may take.
 
     Raises:
         CuveeError: the server ended, or was not ready in time; its output is in *log*.
     """
     url, port = _free_address()
     command = [sys.executable, "-m", "serving.server", "--release", str(release), "--store", str(store)]
-    command += [*(["--rules", str(rules)] if rules else []), *options]
+    command += [*(["--rules", str(rules)] if rules else []), "--deadline-ms", str(deadline_ms), *options]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(

@@ -83,7 +83,7 @@ def serve(models: "list[Model]", host: str, port: int) -> None:
 
     from serving import door
 
-    door.install(app, MOST_BODY)
+    door.install(app, max_body_bytes=MOST_BODY)
 
     class Server(ModelServer):  # type: ignore[misc]
         """KServe's server, listening where it is told to."""

@@ -151,6 +151,16 @@ def test_broken_features_degrade_and_heal_within_seconds(store: Path, tmp_path: 
     assert answer["items"]
 
 
+def test_without_its_online_file_a_store_costs_the_features_only(store: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(store, tmp_path / "store")
+    (copy / "online.db").unlink()
+    published = champion(copy)
+    assert published is not None
+    answer = Live.load(published, copy, "release").answer([parse({"scenario": "recommend", "user_id": "u07"})])[0]
+    assert answer["degraded"] == ["features"]
+    assert answer["items"]
+
+
 def test_the_clock_is_the_release_s_or_the_wall_s_or_fixed(own_store: Path, release: Path) -> None:
     asked = [parse({"scenario": "recommend"})]
     assert read_json(release / MANIFEST_FILE)["as_of"] == Live.load(release, own_store, "release").as_of

@@ -1,0 +1,155 @@
+"""How long a request may take, what of it each part may take, and which part is under way.
+
+A request is answered in one or more attempts, each in a thread (serving.lane). Within an attempt the parts that can be
+done without (the feature store, every member) stand in a `part` block. A part that hangs is found from outside, by
+its name, and the next attempt goes on without it. Where no attempt is under way (evaluation, batches, the smoke
+requests of a release) `part` does nothing.
+"""
+
+import threading
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from components.common.errors import InputError
+from serving.breaker import Breakers, SkippedError
+
+DEFAULT_S = 0.3
+FEATURES = "features"  # what the feature store is called in `degraded`; a member is `member:NAME`
+
+
+@dataclass(frozen=True)
+class Split:
+    """One deadline in seconds, and its parts.
+
+    waiting: in which a request's turn must come, else it is refused (429). part: how long one part may be under way
+    before the answer goes on without it. spare: kept for what follows the members; they get what is left.
+    """
+
+    deadline: float = DEFAULT_S
+
+    @property
+    def waiting(self) -> float:
+        """Seconds until the request's turn."""
+        return self.deadline / 2
+
+    @property
+    def part(self) -> float:
+        """Seconds for one part."""
+        return self.deadline / 4
+
+    @property
+    def slow(self) -> float:
+        """Seconds after which the feature store's answer is taken, but counted as a failure."""
+        return self.deadline / 6
+
+    @property
+    def spare(self) -> float:
+        """Seconds for what follows the members."""
+        return self.deadline / 10
+
+
+@dataclass
+class Attempt:
+    """One go at a request, in one thread.
+
+    until: `time.monotonic()` after which no further part is begun, unless it is needed. without: parts not to be asked.
+    """
+
+    breakers: Breakers
+    split: Split
+    until: float
+    without: Collection[str] = ()
+    under_way: str = ""
+    since: float = 0.0
+    hurried: bool = True
+    left_behind: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, name: str, needed: bool, hurried: bool) -> None:
+        """A part begins.
+
+        Raises:
+            SkippedError: it is not to be asked.
+        """
+        now = time.monotonic()
+        if name in self.without or (now > self.until and not needed):
+            raise SkippedError(f"no time is left for {name}")
+        self.breakers[name].admit()
+        self.hurried, self.since, self.under_way = hurried, now, name
+
+    def end(self, error: BaseException | None) -> None:
+        """The part under way has ended.
+
+        Raises:
+            LeftBehindError: nobody waits for this attempt any more.
+        """
+        breaker = self.breakers[self.under_way]
+        with self.lock:
+            gone, self.under_way = self.left_behind, ""
+        if gone:
+            breaker.returned()
+            raise LeftBehindError
+        slow = self.hurried and time.monotonic() - self.since > self.split.slow
+        if (error is None and not slow) or isinstance(error, InputError):
+            breaker.succeeded()
+        else:
+            breaker.failed()
+
+    def leave(self, now: float) -> str:
+        """If one part has been under way for too long, leave the attempt behind; the part's name, or nothing."""
+        with self.lock:
+            name = self.under_way
+            if not name or now - self.since <= self.split.part:
+                return ""
+            self.left_behind = True
+        self.breakers[name].hung()
+        return name
+
+
+class LeftBehindError(BaseException):
+    """Ends a thread whose request has been answered by another; nothing may catch it on the way."""
+
+
+class _UnderWay(threading.local):
+    attempt: Attempt | None = None
+
+
+_here = _UnderWay()
+
+
+class part:  # noqa: N801  (reads as a statement: `with part("features"):`)
+    """A block that an answer can do without.
+
+    Args:
+        name: as it stands in `degraded`.
+        needed: begin even when the time for parts is over, since nothing else has been found yet.
+        hurried: an answer that comes, but slowly, counts as a failure.
+    """
+
+    __slots__ = ("_attempt", "_hurried", "_name", "_needed")
+
+    def __init__(self, name: str, needed: bool = False, hurried: bool = False) -> None:
+        self._name, self._needed, self._hurried = name, needed, hurried
+        self._attempt = _here.attempt
+
+    def __enter__(self) -> None:
+        if self._attempt is not None:
+            self._attempt.begin(self._name, self._needed, self._hurried)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _at: object) -> None:
+        if self._attempt is not None:
+            self._attempt.end(error)
+
+
+class attempting:  # noqa: N801
+    """A block in which the parts belong to *attempt*."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def __enter__(self) -> None:
+        _here.attempt = self._attempt
+
+    def __exit__(self, *_how: object) -> None:
+        _here.attempt = None
