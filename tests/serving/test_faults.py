@@ -132,7 +132,7 @@ def test_a_member_that_fails_is_blended_around(planted: tuple[str, Path], mood: 
 
 @pytest.fixture(scope="module")
 def on_sqlite(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A server on a copy of the store, which a test may spoil, and spoils for good in the end."""
+    """A server on a copy of the store, which a test may spoil and must mend."""
     copy = tmp_path_factory.mktemp("sqlite") / "store"
     shutil.copytree(store, copy)
     release = current_release(copy)
@@ -180,6 +180,7 @@ def test_a_corrupt_sqlite_costs_the_features_and_nothing_else(on_sqlite: tuple[s
 def test_rows_older_than_their_age_count_as_missing_and_are_said(on_sqlite: tuple[str, Path]) -> None:
     url, file = on_sqlite
     assert healed(url)
+    whole = file.read_bytes()
     with closing(sqlite3.connect(file)) as writer, writer:
         objects = writer.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
         for kind, name, _ in objects:
@@ -188,5 +189,9 @@ def test_rows_older_than_their_age_count_as_missing_and_are_said(on_sqlite: tupl
         for kind, name, sql in objects:
             if kind == "table" and "event_ts" in sql:
                 writer.execute(f'UPDATE "{name}" SET event_ts = "2000-01-01 00:00:00"')
-    all_without(ask_many(url), "stale_features")
-    assert ask(url, {"scenario": "recommend"})[1]["degraded"] == []
+    try:
+        all_without(ask_many(url), "stale_features")
+        assert ask(url, {"scenario": "recommend"})[1]["degraded"] == []
+    finally:
+        file.write_bytes(whole)
+    assert healed(url)

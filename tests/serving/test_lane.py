@@ -129,7 +129,7 @@ def test_slow_answers_of_the_store_are_taken_but_after_five_it_is_left_alone(lan
 def test_once_the_time_is_over_only_what_is_needed_is_asked(lane: Lane) -> None:
     def work() -> list[str]:
         time.sleep(SPLIT.deadline - SPLIT.part)  # no part: nothing that could be done without
-        asked = []
+        asked: list[str] = []
         for name in ("a", "b"):
             try:
                 with part(name, needed=not asked):
