@@ -7,11 +7,7 @@ BAZAAR = runs/bazaar
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-<<<<<<< HEAD
-.PHONY: help install install-bench install-infra check check-infra test test-all test-cluster-parts demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving lock clean
-=======
-.PHONY: help install install-bench install-infra check check-infra test test-all fuzz demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving lock clean
->>>>>>> bcb716d (Fuzz the server by hypothesis, shed what is four times too much, hold both to tests)
+.PHONY: help install install-bench install-infra check check-infra test test-all fuzz test-cluster-parts demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -55,13 +51,11 @@ test: install  ## the tests (<= 15 minutes)
 test-all: install  ## all tests, the long ones too
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-<<<<<<< HEAD
 test-cluster-parts: install  ## the main job over a real Valkey, Postgres and S3, started by the tests (some 3 minutes)
 	$(BIN)/python -m pytest tests/cluster -m cluster
-=======
+
 fuzz: install  ## 20,000 requests that nobody would send, to the real server (`make test` sends 2,000)
 	CUVEE_FUZZ=20000 $(BIN)/python -m pytest tests/serving/test_fuzz.py
->>>>>>> bcb716d (Fuzz the server by hypothesis, shed what is four times too much, hold both to tests)
 
 demo: install  ## the whole pipeline on Complete Journey, served and asked
 	$(BIN)/cuvee run --data complete-journey --out $(DEMO)

@@ -6,7 +6,7 @@ from serving import metrics
 from serving.instances import RequestError
 
 LEAST, MOST = 8, 256
-PACE_S = 0.005  # believed until something was measured
+PACE_S = 0.002  # believed until something was measured
 LEARNED = 0.1  # how much one question says about the pace
 SLOWEST = 4.0  # a single question counts as at most so many times the pace: one that hangs is no overload
 

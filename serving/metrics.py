@@ -27,7 +27,12 @@ MISSING = Counter("cuvee_answers_without", "Predictions that had to do without a
 RELEASE = Gauge("cuvee_release_info", "1 for the release that answers", ["release"], multiprocess_mode="livemax")
 SHED = Counter("cuvee_shed", "Questions refused with 429: too many at once, or their turn did not come", ["reason"])
 HUNG = Counter("cuvee_parts_left_behind", "Answers that went on without a part that hung", ["part"])
-LEFT_ALONE = Gauge("cuvee_breaker_open", "1 while a part that failed is left alone, 0 once it answers again", ["part"], multiprocess_mode="livemax")
+LEFT_ALONE = Gauge(
+    "cuvee_breaker_open",
+    "1 while a part that failed is left alone, 0 once it answers again",
+    ["part"],
+    multiprocess_mode="livemax",
+)
 WRITTEN = Gauge(
     "cuvee_online_features_written_seconds",
     "When the online features were last written, Unix time; 0: there are none",
@@ -35,6 +40,7 @@ WRITTEN = Gauge(
 )
 
 ONLINE_FILE, WATERMARK_FILE = "online.db", "watermark.json"
+SEVERAL = METRICS_FOLDER in os.environ  # other workers; asked before Feast is imported, which sets it for itself
 QUESTIONS = "POST"
 _served: set[str] = set()  # releases this process has told of
 
@@ -81,7 +87,7 @@ def serving(digest: str) -> None:
 def install(app: FastAPI, store: Path) -> None:
     """Say of *store* what there is to say; of several workers each then tells the sums over all."""
     written = watch(store)
-    if METRICS_FOLDER not in os.environ:
+    if not SEVERAL:
         return
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]

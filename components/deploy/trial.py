@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from components.common.errors import CuveeError
+from serving.workers import METRICS_FOLDER
 
 T = TypeVar("T")
 START_S = 90.0
@@ -51,7 +52,7 @@ def running_server(
             [*command, "--port", str(port), "--as-of", as_of],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"TQDM_DISABLE": "1"},
+            env={name: value for name, value in os.environ.items() if name != METRICS_FOLDER} | {"TQDM_DISABLE": "1"},
         )
         try:
             _wait(process, url, log)

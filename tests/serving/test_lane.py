@@ -172,8 +172,8 @@ def test_without_a_request_a_part_is_just_a_block() -> None:
 
 class TestAdmission:
     def test_as_many_as_can_be_answered_in_time(self) -> None:
-        admission = Admission(waiting_s=0.5)
-        assert admission.limit == 100  # at the pace of 5 ms that is believed at first
+        admission = Admission(waiting_s=0.2)
+        assert admission.limit == 100  # at the pace of 2 ms that is believed at first
         entered = [admission.enter() for _ in range(100)]
         with pytest.raises(BusyError):
             admission.enter()
@@ -182,7 +182,7 @@ class TestAdmission:
         assert admission.under_way == 100
 
     def test_the_limit_follows_the_pace_and_keeps_its_bounds(self) -> None:
-        admission = Admission(waiting_s=0.5)
+        admission = Admission(waiting_s=0.2)
         for _ in range(100):
             admission.leave(admission.enter(), answered=True)  # takes no time at all
         assert admission.limit == MOST
@@ -193,7 +193,7 @@ class TestAdmission:
         assert admission.limit == LEAST
 
     def test_one_that_hangs_is_no_overload(self) -> None:
-        admission = Admission(waiting_s=0.5)
+        admission = Admission(waiting_s=0.2)
         admission.enter()
         admission.leave(-1000.0, answered=True)
         assert admission.limit >= 75

@@ -31,6 +31,7 @@ class Served:
             port = probe.getsockname()[1]
         self.url, self.log = f"http://127.0.0.1:{port}", store.parent / "log"
         command = [sys.executable, "-m", "serving.server", "--store", str(store), "--port", str(port)]
+        command += ["--deadline-ms", "10000"]  # what is asked here is who answers, not how soon
         with self.log.open("w") as log:
             self.process = subprocess.Popen([*command, "--workers", "2"], stderr=log)
 

@@ -24,7 +24,7 @@ from serving import server
 for name, level in server.QUIET.items():
     logging.getLogger(name).setLevel(level)
 store, release, port = sys.argv[1:]
-server.serve(Path(store), Path(release), "127.0.0.1", int(port), "release", light=False)
+server.serve(Path(store), Path(release), "127.0.0.1", int(port), "release", light=False, deadline_s=10.0)
 """
 IDS = re.compile(rb'(id\\?":\s?\\?")[0-9a-f]{32}')
 Answer = tuple[bytes, list[tuple[bytes, bytes]], bytes]
