@@ -67,12 +67,13 @@ ANCHORS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "similar": {"item_id": ids},
     "bundle": {"item_ids": st.lists(ids, max_size=4)},
 }
-filters = some(category=ids, brand=ids, price=st.lists(numbers, min_size=2, max_size=2), available=st.booleans())
-context = some(new_only=st.booleans(), viewed=st.lists(ids, max_size=4))
+filters = some(category=ids, brand=ids, price=st.tuples(numbers, st.just(1e6)), available=st.booleans())
+context = some(new_only=st.booleans())
+viewing = some(viewed=st.lists(ids, max_size=4))
 free = {
-    "user_id": ids, "campaign_id": ids, "explain": st.booleans(), "filters": filters, "context": context,
+    "user_id": ids, "explain": st.booleans(), "filters": filters, "context": context,
     "k": mostly(st.integers(1, 200), numbers | st.sampled_from([0, 201, 10**30])),
-    "weights": st.dictionaries(st.sampled_from(["item_knn", "popularity", "nobody"]), numbers, max_size=2),
+    "weights": st.dictionaries(mostly(st.sampled_from(["item_knn", "popularity"]), ids), numbers, max_size=2),
 }  # fmt: skip
 
 
@@ -85,8 +86,10 @@ def of(scenario: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.tuples(st.fixed_dictionaries(asked), some(**free)).map(lambda both: {**both[1], **both[0]})
 
 
-wild = some(scenario=st.sampled_from(SCENARIOS), query=words, item_id=ids, image_b64=photos, **free)
-instances = mostly(st.sampled_from(SCENARIOS).flatmap(of) | wild)
+wild = some(scenario=st.sampled_from(SCENARIOS), query=words, item_id=ids, campaign_id=ids, image_b64=photos, **free)
+wild = wild | some(scenario=st.just("recommend"), context=viewing)
+SERVED = ("recommend", "search", "similar", "bundle")  # by the small release
+instances = mostly(st.sampled_from(SERVED).flatmap(of), wild | junk)
 batches = mostly(st.lists(instances, min_size=1, max_size=3))
 tensors = some(
     name=st.sampled_from(["instances", "x"]),
@@ -94,6 +97,9 @@ tensors = some(
     datatype=st.sampled_from(["BYTES", "BYTES", "FP16", "INT64"]),
     data=st.lists(instances.map(json.dumps) | junk, max_size=3),
     parameters=some(binary_data_size=numbers),
+)
+whole = st.lists(instances.map(json.dumps), min_size=1, max_size=3).map(
+    lambda data: [{"name": "instances", "shape": [len(data)], "datatype": "BYTES", "data": data}]
 )
 kinds = st.sampled_from([
     "application/json", "Application/JSON; charset=utf-16", "text/plain", "application/octet-stream",
@@ -160,7 +166,9 @@ def test_v1_of_anything(caller: Caller, batch: object) -> None:
 
 
 @fuzzed
-@given(mostly(st.lists(tensors, max_size=2)), some(id=ids, outputs=junk, parameters=some(binary_data_output=junk)))
+@given(
+    mostly(whole | st.lists(tensors, max_size=2)), some(id=ids, outputs=junk, parameters=some(binary_data_output=junk))
+)
 def test_v2_of_anything(caller: Caller, inputs: object, beside: dict[str, object]) -> None:
     caller.ask("POST", V2, json.dumps({"inputs": inputs, **beside}), JSON)
 
