@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,15 +44,18 @@ def told_plainly() -> Iterator[None]:
     Raises:
         StoreDownError: a server cannot be reached, or refuses.
     """
-    from redis.exceptions import RedisError
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
-    except RedisError as error:
+    except _errors("redis.exceptions", "RedisError") as error:
         raise StoreDownError(_told("online features", "Redis", "CUVEE_REDIS", error)) from error
-    except SQLAlchemyError as error:
+    except _errors("sqlalchemy.exc", "SQLAlchemyError") as error:
         raise StoreDownError(_told("feature registry", "SQL", "CUVEE_REGISTRY", error)) from error
+
+
+def _errors(module: str, name: str) -> tuple[type[Exception], ...]:
+    """What a client raises, if it was imported at all: the embedded stores need none of them."""
+    found = sys.modules.get(module)
+    return () if found is None else (getattr(found, name),)
 
 
 def _told(what: str, kind: str, variable: str, error: Exception) -> str:
