@@ -106,9 +106,11 @@ bench-serving: install  ## HTTP against KServe's no-op, overload, kills behind E
 	$(BIN)/python -m benchmarks.serving --store $(DEMO)/store --out runs/bench
 
 lock: install  ## rewrite requirements/*.txt from *.in
-	for name in serving pipeline-cpu pipeline-gpu dev; do \
+	for name in serving pipeline-cpu pipeline-gpu; do \
 	  $(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	    requirements/$$name.in -o requirements/$$name.txt; done
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_31 \
+	  requirements/dev.in -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  requirements/infra.in -o requirements/infra.txt
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
