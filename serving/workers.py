@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 1  # between two signs of life
 SILENT_S = 5.0  # without a sign of life: it hangs
-START_S = 60.0  # until the first one
+START_S = 180.0  # until the first one: a start that is slow is no hang
 LINGER_S = 0.5  # told to end, a worker still reads what clients had sent by then
 GRACE_S = 15.0  # for what is in flight, once told to end
 PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)  # before a worker that keeps ending early is started again

@@ -13,7 +13,7 @@ from benchmarks.serving.servers import envoy, ours
 
 CONNECTIONS, PAUSE_S = 8, 0.02  # of the client; some hundred questions a second
 KILLS, EVERY_S = 12, 8.0
-STARTED_S = 60.0
+STARTED_S = 180.0
 
 
 def measure(store: Path, out: Path, kills: int = KILLS, every_s: float = EVERY_S) -> dict[str, Any]:

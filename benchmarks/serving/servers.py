@@ -17,7 +17,7 @@ from components.common.errors import CuveeError
 
 ROOT = Path(__file__).parents[2]
 ENVOY_FILE = ROOT / "infra" / "local" / "envoy.yaml"
-START_S = 180.0
+START_S = 300.0
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
