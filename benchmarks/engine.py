@@ -21,7 +21,7 @@ from components.common.errors import CuveeError
 from components.common.files import read_json, write_json
 from components.deploy.publish import champion
 from serving.arrays import top_k
-from serving.engine import RECALL, Engine
+from serving.engine import Engine
 from serving.features import HistoricalStates
 from serving.instances import Instance, parse
 from serving.queries import RECOMMEND, Queries
@@ -84,12 +84,9 @@ def time_steps(engine: Engine, users: Sequence[str], port: "StatePort") -> dict[
         marks = [time.thread_time()]
         queries = engine.queries(RECOMMEND, port.states([user], engine.as_of))
         marks.append(time.thread_time())
-        rows, _ = engine.bearable_scores(queries, task)
+        said, _ = engine.bearable_scores(queries, task)
         marks.append(time.thread_time())
-        for scores in rows.values():
-            top_k(scores, RECALL)
-        marks.append(time.thread_time())
-        pool = engine.pool_of(queries, rows, task)  # looks for the best once more
+        pool = engine.pool_of(queries, said, task)
         _ = pool.evidence.rows
         marks.append(time.thread_time())
         assert engine.fusion is not None
@@ -97,8 +94,7 @@ def time_steps(engine: Engine, users: Sequence[str], port: "StatePort") -> dict[
         marks.append(time.thread_time())
         shown(pool, verdict, 10)
         marks.append(time.thread_time())
-        states, scored, best, pooled, weighed, told = np.diff(marks) * 1e3
-        found.append((states, scored + best, pooled - best, weighed, told))
+        found.append(np.diff(marks) * 1e3)
     return dict(zip(STEPS, np.median(found[len(found) // 2 :], axis=0).tolist(), strict=True))
 
 

@@ -93,12 +93,13 @@ def _group(
     queries = _with_photos(engine, queries, instances, degraded)
     new, lost = _new_to(engine, scenario, instances, port, as_of)
     offers, none = offered(engine.campaigns, instances, len(engine.catalogue), as_of)
-    rows_of, failed = engine.bearable_scores(queries, task, both(both(_allowed(engine, instances), new), offers))
+    left = both(both(_allowed(engine, instances), new), offers)
+    said, failed = engine.bearable_scores(queries, task, left, anything)
     degraded = [first + second + third + failed for first, second, third in zip(degraded, lost, none, strict=True)]
     blended = engine.blended(scenario, task)
-    if not rows_of:
+    if not said:
         return [_envelope(engine, blended, [], as_of, reasons) for reasons in degraded]
-    pool = engine.pool_of(queries, rows_of, task, anything=anything)
+    pool = engine.pool_of(queries, said, task, anything=anything)
     groups: dict[str, list[int]] = defaultdict(list)
     for row, instance in enumerate(instances):
         groups[repr(instance.weights)].append(row)

@@ -13,7 +13,7 @@ from components.common.config import ShopConfig
 from components.common.files import read_json
 from serving.ads import CLICKS_FILE, ClickModel, Shown
 from serving.answer import answer
-from serving.arrays import PAD, Bools, Floats, Ints, gather, gather_all, top_k
+from serving.arrays import PAD, Bools, Floats, Ints, top_k
 from serving.audience import AUDIENCE_FILE, AudienceModel
 from serving.blend import Fusion
 from serving.breaker import SkippedError
@@ -27,11 +27,12 @@ from serving.image_encoder import ImageEncoder
 from serving.instances import Instance
 from serving.members.base import Member, NotScoredError, load_members
 from serving.members.relations import rivals
+from serving.opinion import LARGE, Opinion, Rows, all_at
 from serving.pool import Pool, Ranking, union
 from serving.queries import ADS, CAMPAIGN, DISCOVERY, NEXT_BASKET, RECOMMEND, SEARCH, Queries
 from serving.ranking import rank_with
 from serving.release import Manifest, verify
-from serving.rules.book import Hidden, Rulebook
+from serving.rules.book import Rulebook
 from serving.rules.ranking import rank_by_rules
 from serving.rules.reading import RULES_FILE
 from serving.rules.reading import load as load_rules
@@ -75,6 +76,7 @@ class Engine:
         self.degraded: tuple[str, ...] = ()  # what every answer has to do without
         self.manifest: Manifest | None = None
         self.digest, self.as_of = "", 0
+        self.large = len(catalogue) >= LARGE  # do members say what they can without scoring everything
 
     @classmethod
     def assemble(
@@ -159,48 +161,66 @@ class Engine:
         """
         hidden = self.rulebook.hidden(task, queries.states)
         return {
-            name: _masked(scores, hidden, allowed)
-            for name, scores in ((name, member.score_all(queries)) for name, member in self._asked(queries, task))
+            name: Rows.masked(member.score_all(queries), hidden, allowed).scores
+            for name, member in self._asked(queries, task)
         }
 
     def bearable_scores(
-        self, queries: Queries, task: str, allowed: Bools | None = None
-    ) -> tuple[dict[str, Floats], list[str]]:
-        """As `full_scores`, but a member that raises or comes too late is left out; the second value names those."""
+        self, queries: Queries, task: str, allowed: Bools | None = None, anything: bool = False
+    ) -> tuple[dict[str, Opinion], list[str]]:
+        """What the members say; one that raises or comes too late is left out, the second value names those.
+
+        Args:
+            queries: the batch.
+            task: what the release's rules hide depends on it.
+            allowed: (n, n_items) or (n_items,) further restriction; asks for whole rows, as *anything* does.
+            anything: are items shown that nobody has recalled.
+        """
         hidden, failed = self.rulebook.hidden(task, queries.states), []
-        rows: dict[str, Floats] = {}
+        found: dict[str, Opinion] = {}
+        brief = self.large and allowed is None and not anything
         for name, member in self._asked(queries, task):
             try:
-                with part(f"member:{name}", needed=not rows):
-                    rows[name] = _masked(member.score_all(queries), hidden, allowed)
+                with part(f"member:{name}", needed=not found):
+                    told = member.opinion(queries, hidden) if brief else None
+                    if told is None:
+                        told = Rows.masked(member.score_all(queries), hidden, allowed)
+                    told.best(RECALL)
+                    found[name] = told
             except (NotScoredError, SkippedError):
                 failed.append(f"member:{name}")
             except Exception:
                 log.exception("member %s failed; the blend goes on without it", name)
                 failed.append(f"member:{name}")
-        return rows, failed
+        return found, failed
 
     def pool(self, queries: Queries, task: str, allowed: Bools | None = None, recall: int = RECALL) -> Pool:
         """Recall `recall` items per channel and gather every member's scores over their union."""
         return self.pool_of(queries, self.full_scores(queries, task, allowed), task, recall)
 
     def pool_of(
-        self, queries: Queries, rows: Mapping[str, Floats], task: str, recall: int = RECALL, anything: bool = False
+        self,
+        queries: Queries,
+        said: Mapping[str, Floats | Opinion],
+        task: str,
+        recall: int = RECALL,
+        anything: bool = False,
     ) -> Pool:
-        """The pool of the rows that `full_scores` gave for *queries*; *anything*: with items nobody has recalled."""
-        channels = {name: top_k(scores, recall) for name, scores in rows.items()}
+        """The pool of what the members say of *queries*; *anything*: with items nobody has recalled."""
+        opinions = {name: told if isinstance(told, Opinion) else Rows(told) for name, told in said.items()}
+        channels = {name: opinion.best(recall) for name, opinion in opinions.items()}
         finding = [found for name, found in channels.items() if self._finds(name, queries.scenario)]
-        shown = [first_shown(rows, recall)] if anything else []
+        shown = [first_shown(opinions, recall)] if anything else []
         candidates = union([*(finding or channels.values()), *shown])
-        pool = self._pool(queries, rows, candidates, channels)
-        pinned = _not_recalled(self.rulebook.pinned(task, queries.states), candidates, rows)
+        pool = self._pool(queries, opinions, candidates, channels)
+        pinned = _not_recalled(self.rulebook.pinned(task, queries.states), candidates, opinions)
         if (pinned == PAD).all():
             return pool
-        return pool.reaching(self._pool(queries, rows, pinned, {}))
+        return pool.reaching(self._pool(queries, opinions, pinned, {}))
 
     def score_items(self, queries: Queries, candidates: Ints) -> Pool:
         """Every member's scores of given (n, c) candidates (-1 padding), for judged lists."""
-        rows = {name: member.score_all(queries) for name, member in self._asked(queries, queries.scenario)}
+        rows = {name: Rows(member.score_all(queries)) for name, member in self._asked(queries, queries.scenario)}
         return self._pool(queries, rows, candidates, {})
 
     def rank(
@@ -273,11 +293,13 @@ class Engine:
             return scenario in member.scenarios | member.weighs
         return scenario in member.weighs and task in self.fusion.tasks and self.fusion.blend(task).weighs(name)
 
-    def _pool(self, queries: Queries, rows: Mapping[str, Floats], candidates: Ints, channels: dict[str, Ints]) -> Pool:
-        scores = gather_all(list(rows.values()), candidates).transpose(0, 2, 1)
+    def _pool(
+        self, queries: Queries, said: Mapping[str, Opinion], candidates: Ints, channels: dict[str, Ints]
+    ) -> Pool:
+        scores = all_at(list(said.values()), candidates).transpose(0, 2, 1)
         context = self.context.read(queries.states, candidates)
         traces = self.context.traces(queries.states, candidates)
-        return Pool(candidates, scores, tuple(rows), channels, context, traces, queries.states)
+        return Pool(candidates, scores, tuple(said), channels, context, traces, queries.states)
 
 
 def vectors_of(members: Mapping[str, Member]) -> Floats | None:
@@ -291,20 +313,13 @@ def glossary_of(members: Mapping[str, Member]) -> Glossary | None:
     return next((member.glossary for member in members.values() if member.glossary is not None), None)
 
 
-def first_shown(rows: Mapping[str, Floats], k: int) -> Ints:
-    """(n, k) the first catalogue rows that are not hidden, -1 after the last."""
-    hidden = np.isneginf(next(iter(rows.values())))
-    return top_k(np.where(hidden, -np.inf, 0).astype(np.float32), k)
+def first_shown(said: Mapping[str, Opinion], k: int) -> Ints:
+    """(n, k) the first catalogue rows that are not hidden, -1 after the last; of opinions that are whole rows."""
+    rows = next(opinion.scores for opinion in said.values() if isinstance(opinion, Rows))
+    return top_k(np.where(np.isneginf(rows), -np.inf, 0).astype(np.float32), k)
 
 
-def _masked(scores: Floats, hidden: Hidden, allowed: Bools | None) -> Floats:
-    hidden.apply(scores)
-    if allowed is not None:
-        np.copyto(scores, np.float32(-np.inf), where=~np.broadcast_to(allowed, scores.shape))
-    return scores
-
-
-def _not_recalled(wanted: Ints, candidates: Ints, rows: Mapping[str, Floats]) -> Ints:
+def _not_recalled(wanted: Ints, candidates: Ints, said: Mapping[str, Opinion]) -> Ints:
     """(n, e) those of *wanted* (n, e) that are neither candidates already nor hidden; -1 for the rest.
 
     Where nothing at all was recalled, a pin does not make an answer of its own.
@@ -313,5 +328,5 @@ def _not_recalled(wanted: Ints, candidates: Ints, rows: Mapping[str, Floats]) ->
         return wanted
     nothing = (candidates == PAD).all(axis=1, keepdims=True)
     recalled = (wanted[:, :, None] == candidates[:, None, :]).any(axis=2)
-    hidden = np.logical_and.reduce([np.isneginf(gather(scores, wanted)) for scores in rows.values()])
+    hidden = np.logical_and.reduce([opinion.hides(wanted) for opinion in said.values()])
     return np.where(nothing | recalled | hidden, PAD, wanted).astype(np.int32)

@@ -9,6 +9,8 @@ from components.common.files import read_json
 from serving.arrays import Floats, Ints, gather
 from serving.catalogue import Catalogue
 from serving.glossary import Glossary
+from serving.hidden import Hidden
+from serving.opinion import Opinion
 from serving.queries import Queries
 
 MEMBER_FILE = "member.json"
@@ -57,6 +59,10 @@ class Member(ABC):
     @abstractmethod
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) float32 scores of the whole catalogue."""
+
+    def opinion(self, _queries: Queries, _hidden: Hidden) -> Opinion | None:
+        """What it says of *queries* without scoring everything, *hidden* left out; None: it has to score everything."""
+        return None
 
     def score(self, queries: Queries, candidates: Ints) -> Floats:
         """(n, c) scores at *candidates* (n, c; -1 is padding and scores NaN)."""

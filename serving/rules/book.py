@@ -1,8 +1,8 @@
 """Rules bound to a catalogue: what depends on items alone is an array, so that a request pays for none of it."""
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 from scipy import sparse
@@ -12,6 +12,7 @@ from components.common.moments import EPOCH
 from serving.arrays import PAD, Bools, Floats, Ints, Longs
 from serving.catalogue import Catalogue
 from serving.filters import allowed
+from serving.hidden import Hidden
 from serving.rules.conditions import item_condition, items_where, user_condition, users_where
 from serving.rules.likeness import Likeness
 from serving.rules.schema import Boost, Bury, Diversify, Filter, ItemRule, Pin, Rule, Rules
@@ -20,28 +21,8 @@ from serving.states import UserStates
 
 log = logging.getLogger(__name__)
 
+KEPT = 64  # sets of rules in force together whose items are kept
 PIN_REACH = 20  # a pin of at most so many items finds them though no channel recalled them
-
-
-@dataclass(frozen=True)
-class Hidden:
-    """What a batch of questions must not be shown.
-
-    everywhere: rows of items hidden from all. blocks: (questions, items) hidden from some. pairs: question and item.
-    """
-
-    everywhere: Longs
-    blocks: tuple[tuple[Longs, Longs], ...]
-    pairs: tuple[tuple[Longs, Ints], ...]
-
-    def apply(self, scores: Floats) -> None:
-        """Set the scores (n, n_items) of what is hidden to -inf, in place."""
-        if len(self.everywhere):
-            scores[:, self.everywhere] = -np.inf
-        for questions, items in self.blocks:
-            scores[np.ix_(questions, items)] = -np.inf
-        for pair in self.pairs:
-            scores[pair] = -np.inf
 
 
 class Rulebook:
@@ -66,6 +47,7 @@ class Rulebook:
         self._rivals = None if rivals is None else SparseRows(rivals)
         self._items = len(catalogue)
         self._masks: dict[str, Bools] = {}
+        self._joined = lru_cache(KEPT)(self._join)
         self._given = {rule.name: catalogue.index(list(rule.given)) for rule in rules.rules}
         for rule in rules.rules:
             if isinstance(rule, Diversify):
@@ -84,8 +66,7 @@ class Rulebook:
 
     def hidden(self, task: str, states: UserStates) -> Hidden:
         """What the filters leave out for each of n questions."""
-        everywhere = np.zeros(self._items, dtype=bool)
-        blocks, pairs = [], []
+        everywhere, blocks, pairs = [], [], []
         for rule in self._of(task):
             if not isinstance(rule, Filter):
                 continue
@@ -96,10 +77,17 @@ class Rulebook:
                 own = mask[states.items] & held[states.row_of]
                 pairs.append((states.row_of[own], states.items[own]))
             elif held.all():
-                everywhere |= mask
+                everywhere.append(rule.name)
             elif held.any():
-                blocks.append((np.flatnonzero(held), np.flatnonzero(mask)))
-        return Hidden(np.flatnonzero(everywhere), tuple(blocks), tuple(pairs))
+                blocks.append((np.flatnonzero(held), mask))
+        return Hidden(*self._joined(tuple(everywhere)), tuple(blocks), tuple(pairs))
+
+    def _join(self, names: tuple[str, ...]) -> tuple[Bools, Longs]:
+        """The (n_items,) items of any of the rules *names*, and their rows."""
+        mask = np.zeros(self._items, dtype=bool)
+        for name in names:
+            mask |= self._masks[name]
+        return mask, np.flatnonzero(mask)
 
     def _substitutes(self, mask: Bools, held: Bools, states: UserStates) -> tuple[Longs, Ints]:
         """Pairs of a question and what stands in for one of its items, of the questions *held* and the items *mask*."""
