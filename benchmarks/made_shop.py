@@ -1,20 +1,23 @@
 """A shop of any size with members, a blend of every kind and histories, all drawn from one seed: nothing is trained.
 
-What its members say means nothing. What a request costs depends on how many numbers they hold, and those are as many as
-training makes: 64 factors, 50 neighbours of an item, 8 attributes, 300 trees of 8 leaves, 3 networks of 16 units.
+What its members say means nothing. What a request costs depends on how many numbers they hold, and those are as many
+as training makes: 64 factors, 50 neighbours of an item, 300 trees of 8 leaves, 3 networks of 16 units; attributes are
+the category's path, brand and band of the price. Users have favourite kinds of items, and vectors lie by kind.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
 from components.common import columns as c
 from components.common.config import ShopConfig
 from components.common.moments import DAY
-from serving.arrays import Bools, Floats
+from components.package.index import index_of, questions
+from serving.arrays import Bools, Floats, Ints, Longs
 from serving.attention import SEEN, VIEWS, Attention, Net
 from serving.blend import FEATURES, Blend, Fusion, TaskFusion
 from serving.catalogue import Catalogue
@@ -25,17 +28,22 @@ from serving.members.als import Als
 from serving.members.attributes import Attributes
 from serving.members.base import Member
 from serving.members.cooccurrence import Cooccurrence
+from serving.members.dense import Dense
 from serving.members.history import HistoryWeights
 from serving.members.item_knn import ItemKnn
 from serving.members.pca import Pca
 from serving.members.popularity import Popularity
+from serving.opinion import LARGE
 from serving.states import UserStates
 from serving.trees import Tree, Trees, columns_of
 
 AS_OF = 1_700_000_000_000_000
-FACTORS, NEIGHBOURS, KINDS, HELD = 64, 50, 500, 8
+FACTORS, NEIGHBOURS, KINDS = 64, 50, 500  # kinds of items: row modulo KINDS
+TOPS, MIDS, BRANDS, CARRIED, BANDS = 8, 60, 500, 8, 8  # brands of all, of one kind; bands of the price
 HISTORY = 30  # items that a user has met, on average
+FAVOURITES, LOYAL = 5, 0.8  # kinds of a user, and the share of the history in them
 UNITS, TREES, LEAVES, NETS, HIDDEN, DEPTH = 40, 300, 8, 3, 16, 50
+MEASURED = 200  # users on whom indexes are measured when they are made
 TASKS = ("discovery", "next_basket", "similar", "bundle")
 
 
@@ -55,7 +63,13 @@ class MadeUsers:
 def made_engine(n_items: int, seed: int = 0) -> Engine:
     """An engine over *n_items* with six members; recommend is blended by gate, trees and networks."""
     rng = np.random.default_rng(seed)
-    engine = Engine(_catalogue(n_items, rng), ShopConfig(), _members(n_items, rng))
+    catalogue, members = _catalogue(n_items, rng), _members(n_items, rng)
+    if n_items >= LARGE:
+        users = made_users(n_items, MEASURED, seed + 2).users
+        for member in members.values():
+            if isinstance(member, Dense):
+                member.index = index_of(member, questions(member, users, seed), seed)
+    engine = Engine(catalogue, ShopConfig(), members)
     engine.fusion = _fusion(tuple(sorted(engine.members)), rng)
     engine.as_of = AS_OF
     return engine
@@ -65,7 +79,7 @@ def made_users(n_items: int, n_users: int, seed: int = 1) -> MadeUsers:
     """Histories of *n_users*, of 2 to 2 * HISTORY items, the popular ones more often."""
     rng = np.random.default_rng(seed)
     sizes = rng.integers(2, 2 * HISTORY, n_users)
-    items = [np.unique((rng.random(size) ** 2 * n_items).astype(np.int32)) for size in sizes]
+    items = [_met(n_items, size, rng) for size in sizes]
     order = [rng.permutation(row) for row in items]
     indptr = np.concatenate([[0], np.cumsum([len(row) for row in order])]).astype(np.int64)
     ages = [np.sort(rng.integers(0, 180, len(row)))[::-1] for row in order]
@@ -78,20 +92,27 @@ def made_users(n_items: int, n_users: int, seed: int = 1) -> MadeUsers:
     )
 
 
+def _met(n_items: int, size: int, rng: np.random.Generator) -> Ints:
+    """Distinct items that one user has met, most of them of a few kinds."""
+    item = (rng.random(size) ** 2 * n_items).astype(np.int32)
+    favourite = rng.integers(0, KINDS, FAVOURITES)[rng.integers(0, FAVOURITES, size)]
+    own = np.minimum(item - item % KINDS + favourite, n_items - 1)
+    return np.unique(np.where(rng.random(size) < LOYAL, own, item)).astype(np.int32)
+
+
 def _catalogue(n_items: int, rng: np.random.Generator) -> Catalogue:
-    leaf = rng.integers(0, KINDS, n_items)
+    leaf, brand, price = _kinds(n_items), _brands(n_items), _prices(n_items)
     paths = np.array(
-        [f"top{kind % 8}{c.CATEGORY_SEPARATOR}mid{kind % 60}{c.CATEGORY_SEPARATOR}{kind}" for kind in range(KINDS)]
+        [f"top{kind % TOPS}{c.CATEGORY_SEPARATOR}mid{kind % MIDS}{c.CATEGORY_SEPARATOR}{kind}" for kind in range(KINDS)]
     )
-    brands = np.array([f"brand {number}" for number in range(KINDS)])
-    price = rng.lognormal(2, 1, n_items)
+    brands = np.array([f"brand {number}" for number in range(BRANDS)])
     return Catalogue(
         pd.DataFrame(
             {
                 c.ITEM_ID: np.char.add("i", np.arange(n_items).astype(str)),
                 c.TITLE: "",
                 c.CATEGORY: paths[leaf],
-                c.BRAND: brands[rng.integers(0, KINDS, n_items)],
+                c.BRAND: brands[brand],
                 c.PRICE: price,
                 c.PRICE_NORM: (np.log(price) - 2).astype(np.float32),
                 c.AVAILABLE: rng.random(n_items) < 0.98,
@@ -100,12 +121,39 @@ def _catalogue(n_items: int, rng: np.random.Generator) -> Catalogue:
     )
 
 
+def _kinds(n_items: int) -> Longs:
+    return np.arange(n_items) % KINDS
+
+
+def _brands(n_items: int) -> Longs:
+    """A kind is made by CARRIED brands, a brand makes a few kinds."""
+    rng = np.random.default_rng(n_items)
+    return (_kinds(n_items) * 3 + rng.integers(0, CARRIED, n_items)) % BRANDS
+
+
+def _prices(n_items: int) -> npt.NDArray[np.float64]:
+    return np.random.default_rng(n_items + 1).lognormal(2, 1, n_items)
+
+
+def _attributes(n_items: int) -> sparse.csr_matrix:
+    """The three levels of the category, the brand and the band of the price."""
+    kind, brand, price = _kinds(n_items), _brands(n_items), _prices(n_items)
+    band = np.searchsorted(np.quantile(price, np.arange(1, BANDS) / BANDS), price)
+    parts = (kind % TOPS, kind % MIDS, kind, brand, band)
+    starts = np.cumsum([0, TOPS, MIDS, KINDS, BRANDS])
+    indices = np.stack([part + start for part, start in zip(parts, starts, strict=True)], axis=1).astype(np.int32)
+    held = len(parts)
+    data = np.full(indices.size, held**-0.5, dtype=np.float32)
+    indptr = np.arange(0, indices.size + 1, held)
+    return sparse.csr_matrix((data, indices.ravel(), indptr), shape=(n_items, TOPS + MIDS + KINDS + BRANDS + BANDS))
+
+
 def _members(n_items: int, rng: np.random.Generator) -> dict[str, Member]:
     known: Bools = np.ones(n_items, dtype=bool)
     history = HistoryWeights(half_life=30.0)
     popular = np.sort(rng.exponential(2, n_items).astype(np.float32))[::-1].copy()
-    attributes = _sparse(n_items, KINDS, HELD, rng)
-    transitions = rng.random((KINDS, KINDS), dtype=np.float32)
+    attributes = _attributes(n_items)
+    transitions = rng.random((attributes.shape[1],) * 2, dtype=np.float32)
     return {
         "als": Als(_vectors(n_items, rng), known, history, 10.0, 1.0),
         "attributes": Attributes(attributes, transitions, 0.1 * popular, 5.0, 0.5),
@@ -126,7 +174,7 @@ def _members(n_items: int, rng: np.random.Generator) -> dict[str, Member]:
 def _vectors(n_items: int, rng: np.random.Generator) -> Floats:
     """Clustered, as items of a shop are."""
     centres = rng.normal(size=(KINDS, FACTORS)).astype(np.float32)
-    found = centres[rng.integers(0, KINDS, n_items)]
+    found = centres[_kinds(n_items)]
     found += rng.standard_normal((n_items, FACTORS), dtype=np.float32)
     found *= np.float32(0.1)
     return found

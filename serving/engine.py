@@ -77,6 +77,9 @@ class Engine:
         self.manifest: Manifest | None = None
         self.digest, self.as_of = "", 0
         self.large = len(catalogue) >= LARGE  # do members say what they can without scoring everything
+        if self.large:
+            for member in self.members.values():
+                member.ready()
 
     @classmethod
     def assemble(
@@ -293,9 +296,7 @@ class Engine:
             return scenario in member.scenarios | member.weighs
         return scenario in member.weighs and task in self.fusion.tasks and self.fusion.blend(task).weighs(name)
 
-    def _pool(
-        self, queries: Queries, said: Mapping[str, Opinion], candidates: Ints, channels: dict[str, Ints]
-    ) -> Pool:
+    def _pool(self, queries: Queries, said: Mapping[str, Opinion], candidates: Ints, channels: dict[str, Ints]) -> Pool:
         scores = all_at(list(said.values()), candidates).transpose(0, 2, 1)
         context = self.context.read(queries.states, candidates)
         traces = self.context.traces(queries.states, candidates)

@@ -46,6 +46,17 @@ class Hidden:
             found |= keys[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)] == wanted
         return np.asarray(found)
 
+    def of(self, question: int, n: int) -> "Hidden":
+        """What one of *n* questions must not be shown."""
+        if n == 1:
+            return self
+        blocks = tuple(
+            (np.zeros(1, np.int64), mask) for questions, mask in self.blocks if (questions == question).any()
+        )
+        own = [items[questions == question] for questions, items in self.pairs]
+        pairs = tuple((np.zeros(len(items), np.int64), items) for items in own)
+        return Hidden(self.everywhere, self.rows, blocks, pairs)
+
     def room(self, k: int) -> int:
         """How many items to look at so that *k* may be expected to be left for every question."""
         own = max((int(np.bincount(questions).max(initial=0)) for questions, _ in self.pairs), default=0)

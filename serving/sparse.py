@@ -4,6 +4,7 @@ Building a sparse matrix, checking it and choosing its types costs SciPy more th
 loops are called as SciPy calls them: the same numbers are added in the same order.
 """
 
+import threading
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -40,6 +41,7 @@ class SparseRows:
         self.data = np.ascontiguousarray(matrix.data, dtype=np.float32)
         self.sizes = np.diff(self.indptr)
         self.width: int = matrix.shape[1]
+        self._scratch = threading.local()  # zeros between calls: only what a question touches is written and read
 
     def summed(self, asked: Weighted) -> Floats:
         """(n, columns) for every question the sum of the rows that it names, each times its weight."""
@@ -51,6 +53,21 @@ class SparseRows:
             if start < end:
                 self._add(rows[start:end], weights[start:end], out[q])
         return out
+
+    def touched(self, asked: Weighted) -> list[tuple[Ints, Floats]]:
+        """For every question the columns, ascending, that its rows hold, and the sums there that `summed` gives."""
+        out = self._scratch.__dict__.pop("out", None)  # after an error it is not put back
+        out = np.zeros(self.width, dtype=np.float32) if out is None else out
+        weights = np.ascontiguousarray(asked.weights, dtype=np.float32)
+        rows = np.ascontiguousarray(asked.columns, dtype=np.int32)
+        found = []
+        for start, end in pairwise(asked.indptr.tolist()):
+            columns = np.sort(self._add(rows[start:end], weights[start:end], out))
+            columns = columns[np.diff(columns, prepend=-1) > 0]
+            found.append((columns, out[columns]))
+            out[columns] = 0
+        self._scratch.out = out
+        return found
 
     def product(self, asked: Weighted) -> Weighted:
         """The same sums as sparse rows, without what is zero; columns in no order."""
@@ -65,13 +82,14 @@ class SparseRows:
         )
         return Weighted(indptr.astype(np.int64), columns[: indptr[-1]], sums[: indptr[-1]])
 
-    def _add(self, rows: Ints, weights: Floats, out: Floats) -> None:
-        """Add the rows, each times its weight, to *out* (columns,)."""
+    def _add(self, rows: Ints, weights: Floats, out: Floats) -> Ints:
+        """Add the rows, each times its weight, to *out* (columns,); which columns they hold, one after another."""
         ends = np.zeros(len(rows) + 1, dtype=np.int32)
         np.cumsum(self.sizes[rows], out=ends[1:])
         columns, values = np.empty(ends[-1], dtype=np.int32), np.empty(ends[-1], dtype=np.float32)
         loops.csr_row_index(len(rows), rows, self.indptr, self.indices, self.data, columns, values)
         loops.csc_matvec(self.width, len(rows), ends, columns, values, weights, out)
+        return columns
 
 
 def mixed(asked: Weighted, vectors: Floats) -> Floats:

@@ -11,6 +11,7 @@ from components.common.errors import ReleaseError
 from components.common.files import read_json, write_json
 from components.common.moments import microseconds
 from components.common.prepared import ITEMS_FILE, SHOP_FILE, Prepared
+from components.package.index import write_indexes
 from components.package.smoke import smoke
 from serving.ads import CLICKS_FILE
 from serving.audience import AUDIENCE_FILE
@@ -55,6 +56,7 @@ def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path],
         _copy_tree(embeddings / encoder, out / encoder)
     names = _copy_members(members, shop.split.test.members, out / "members")
     _note_sentiment(out)
+    write_indexes(out / "members", Catalogue.load(out / CATALOGUE_FILE), shop)
     for name in (CLICKS_FILE, AUDIENCE_FILE):
         if (fusion / name).exists():
             _copy(fusion / name, out / name)

@@ -11,7 +11,8 @@ from components.common.errors import ReleaseError
 from components.common.files import read_json
 from serving.arrays import Bools, Floats, Longs, stored
 from serving.catalogue import Catalogue
-from serving.members.base import MEMBER_FILE, Family, Member
+from serving.members.base import MEMBER_FILE, Family
+from serving.members.dense import Dense, Space
 from serving.members.history import HistoryWeights
 from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR, Queries
 from serving.states import UserStates
@@ -20,7 +21,7 @@ Doubles = npt.NDArray[np.float64]
 GROUP_CELLS = 4_000_000  # cells of one padded group of histories: 32 MB
 
 
-class Als(Member):
+class Als(Dense):
     """score = x_u . y_j with x_u = (Y'Y + alpha Y'WY + reg I)^-1 Y'(1 + alpha W), W the weighted history of u.
 
     Items nobody met in training and users without a known item are not scored.
@@ -36,6 +37,7 @@ class Als(Member):
         self.factors, self.known, self.history = factors, known, history
         self.alpha, self.reg = alpha, reg
         self.unknown = np.flatnonzero(~known)
+        self._space = Space(factors, known)
         wide = factors.astype(np.float64)
         self.gram = wide.T @ wide + reg * np.eye(factors.shape[1])
 
@@ -58,6 +60,15 @@ class Als(Member):
     def item_vectors(self) -> Floats:
         """The item factors."""
         return self.factors
+
+    @property
+    def space(self) -> Space:
+        """The item factors."""
+        return self._space
+
+    def asked(self, queries: Queries) -> tuple[Floats, bool]:
+        """The users' vectors."""
+        return self.fold_in(queries.states), False
 
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) scores; see the class."""

@@ -8,10 +8,13 @@ from scipy import sparse
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from serving.arrays import Floats, stored
+from serving.arrays import Bools, Floats, stored
 from serving.catalogue import Catalogue
+from serving.hidden import Hidden
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.interest import interest_weights
+from serving.members.sets import BySets, Sets
+from serving.opinion import Opinion
 from serving.queries import RECOMMEND, SEARCH, SIMILAR, Queries
 from serving.sparse import SparseRows, mixed, of_each
 from serving.states import UserStates
@@ -48,6 +51,7 @@ class Attributes(Member):
         self._rows = SparseRows(items)
         self.silent = np.flatnonzero(np.diff(items.indptr) == 0)
         self.half_life, self.count_power = half_life, count_power
+        self._sets: Sets | None = None
 
     @classmethod
     def load(cls, folder: Path, catalogue: Catalogue) -> "Attributes":
@@ -65,6 +69,17 @@ class Attributes(Member):
         items = sparse.csr_matrix((data, indices, indptr), shape=(len(prior), len(transitions)))
         return cls(items, transitions, prior, numbers["half_life"], numbers["count_power"])
 
+    def ready(self) -> None:
+        """Find the items that hold the same."""
+        self._sets = Sets.of(self.items, self.prior)
+
+    def opinion(self, queries: Queries, hidden: Hidden) -> Opinion | None:
+        """By the distinct sets of attributes; None where most items have one of their own."""
+        if self._sets is None:
+            return None
+        wanted, asked = self._wanted(queries.states)
+        return BySets(self._sets, wanted, asked, self.prior if queries.scenario == RECOMMEND else None, hidden)
+
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) scores; see the class."""
         scores = self.affinity(queries.states)
@@ -74,9 +89,14 @@ class Attributes(Member):
 
     def affinity(self, states: UserStates) -> Floats:
         """(n, n_items) scores without the prior."""
-        weights = interest_weights(states, self.half_life, self.count_power)
-        interest = self._rows.product(states.weighted(weights))
-        scores = of_each(self._rows, mixed(interest, self.transitions))
-        scores[np.diff(interest.indptr) == 0] = np.nan
+        wanted, asked = self._wanted(states)
+        scores = of_each(self._rows, wanted)
+        scores[~asked] = np.nan
         scores[:, self.silent] = np.nan
         return scores
+
+    def _wanted(self, states: UserStates) -> tuple[Floats, Bools]:
+        """(n, a) what each attribute says for the next item, and (n,) is anything said."""
+        weights = interest_weights(states, self.half_life, self.count_power)
+        interest = self._rows.product(states.weighted(weights))
+        return mixed(interest, self.transitions), np.asarray(np.diff(interest.indptr) > 0)

@@ -60,6 +60,10 @@ class Member(ABC):
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) float32 scores of the whole catalogue."""
 
+    def ready(self) -> None:
+        """Make what `opinion` needs beside what was read; asked once, when the catalogue is large."""
+        return
+
     def opinion(self, _queries: Queries, _hidden: Hidden) -> Opinion | None:
         """What it says of *queries* without scoring everything, *hidden* left out; None: it has to score everything."""
         return None
@@ -76,12 +80,16 @@ def load_members(
 
     *wanted* says of a name and a family whether it is to be loaded; None: all are.
     """
+    from serving.index import VectorIndex
     from serving.members import member_class  # late: the kinds import this module
+    from serving.members.dense import Dense
 
     members: dict[str, Member] = {}
     for path in sorted(folder.glob(f"*/{MEMBER_FILE}")):
         name, kind = path.parent.name, member_class(read_json(path)["kind"])
         if wanted is None or wanted(name, kind.family):
-            members[name] = kind.load(path.parent, catalogue)
-            members[name].name = name
+            members[name] = member = kind.load(path.parent, catalogue)
+            member.name = name
+            if isinstance(member, Dense):
+                member.index = VectorIndex.load_if_any(path.parent, len(catalogue))
     return members

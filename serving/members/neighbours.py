@@ -1,5 +1,6 @@
 """What the neighbourhood members share: a pruned item-by-item matrix and a weighted history."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -8,10 +9,13 @@ from scipy import sparse
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from serving.arrays import Bools, Floats, stored
+from serving.arrays import Bools, Floats, Ints, stored
 from serving.catalogue import Catalogue
+from serving.hidden import Hidden
 from serving.members.base import MEMBER_FILE, Family, Member
 from serving.members.history import HistoryWeights
+from serving.members.sums import Sums
+from serving.opinion import Opinion
 from serving.queries import BUNDLE, RECOMMEND, SIMILAR, Queries
 from serving.sparse import SparseRows
 
@@ -31,7 +35,7 @@ class NeighbourMember(Member):
     def __init__(self, similarity: sparse.csr_matrix, known: Bools, history: HistoryWeights) -> None:
         """Take a (n_items, n_items) matrix of any signs and which items (n_items,) training met."""
         self.similarity, self.history, self._rows = similarity, history, SparseRows(similarity)
-        self.unknown = np.flatnonzero(~known)
+        self.known, self.unknown = known, np.flatnonzero(~known)
 
     @classmethod
     def load(cls, folder: Path, catalogue: Catalogue) -> Self:
@@ -49,6 +53,17 @@ class NeighbourMember(Member):
         similarity = sparse.csr_matrix((arrays[2], arrays[1], arrays[0]), shape=(n_items, n_items))
         known = stored(folder / "known.npy")
         return cls(similarity, known, HistoryWeights.of(read_json(folder / MEMBER_FILE)))
+
+    @cached_property
+    def _rest(self) -> Ints:
+        """The rows of the items that training met."""
+        return np.flatnonzero(self.known).astype(np.int32)
+
+    def opinion(self, queries: Queries, hidden: Hidden) -> Opinion:
+        """From the neighbours of the histories alone."""
+        states = queries.states
+        touched = self._rows.touched(states.weighted(self.history.weights(states)))
+        return Sums(touched, self.known, self._rest, hidden)
 
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) scores; see the class."""

@@ -1,6 +1,7 @@
 """Relations between items: what goes with a basket, what may stand in for an item."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -8,9 +9,12 @@ import numpy as np
 from scipy import sparse
 
 from components.common.errors import ReleaseError
-from serving.arrays import Floats, stored
+from serving.arrays import Bools, Floats, stored
 from serving.catalogue import Catalogue
+from serving.hidden import Hidden
 from serving.members.base import Family, Member
+from serving.members.sums import Sums
+from serving.opinion import Opinion
 from serving.queries import BUNDLE, SIMILAR, Queries
 from serving.sparse import SparseRows
 
@@ -34,6 +38,16 @@ class Relations(Member):
         if len(indptr) != len(catalogue) + 1:
             raise ReleaseError(f"{folder}: {len(indptr) - 1} items, the catalogue has {len(catalogue)}. Train again.")
         return cls(sparse.csr_matrix((data, indices, indptr), shape=(len(catalogue),) * 2))
+
+    @cached_property
+    def _all(self) -> Bools:
+        return np.ones(self.related.shape[1], dtype=bool)
+
+    def opinion(self, queries: Queries, hidden: Hidden) -> Opinion:
+        """From what is related to the anchors alone."""
+        states = queries.states
+        touched = self._rows.touched(states.weighted(np.ones(len(states.items), np.float32)))
+        return Sums(touched, self._all, None, hidden)
 
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) summed evidence from the items of each state; NaN = none."""

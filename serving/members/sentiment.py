@@ -1,5 +1,6 @@
 """What an item's reviews say of it: the same scores for everyone, of reviewed items only."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,7 +9,9 @@ import numpy as np
 from components.common.errors import ReleaseError
 from serving.arrays import Floats, Ints, stored
 from serving.catalogue import Catalogue
+from serving.hidden import Hidden
 from serving.members.base import Family, Member
+from serving.opinion import Opinion, Ordered, ordered
 from serving.queries import RECOMMEND, SEARCH, Queries
 
 OPINIONS_FILE, REVIEWS_FILE = "opinions.npy", "reviews.npy"
@@ -40,6 +43,14 @@ class SentimentOfItems(Member):
         if len(opinions) != len(catalogue):
             raise ReleaseError(f"{folder}: {len(opinions)} items, the catalogue has {len(catalogue)}. Train again.")
         return cls(opinions, reviews)
+
+    @cached_property
+    def _order(self) -> Ints:
+        return ordered(self.opinions)
+
+    def opinion(self, queries: Queries, hidden: Hidden) -> Opinion:
+        """In an order that is known before anybody asks."""
+        return Ordered(self.opinions, self._order, hidden, len(queries))
 
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) the same row for every query."""

@@ -1,6 +1,7 @@
 """The deep member at serving time: a user tower in ONNX Runtime over item vectors in numpy."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,8 @@ from components.common.errors import ReleaseError
 from components.common.files import read_json
 from serving.arrays import PAD, Floats, Ints, stored
 from serving.catalogue import Catalogue
-from serving.members.base import MEMBER_FILE, Family, Member
+from serving.members.base import MEMBER_FILE, Family
+from serving.members.dense import Dense, Space
 from serving.onnx import session
 from serving.queries import BUNDLE, RECOMMEND, SIMILAR, Queries
 from serving.states import UserStates
@@ -52,7 +54,7 @@ def windows(states: UserStates, length: int) -> tuple[Ints, Ints]:
 
 
 @dataclass
-class Sequence(Member):
+class Sequence(Dense):
     """score = user vector · item vector + item bias; the user vector comes from the last `length` items.
 
     vectors: (n_items + 1, d), the last row, of padding, is zero. bias: (n_items,), NaN at items nothing is known of.
@@ -85,6 +87,16 @@ class Sequence(Member):
             )
         padded = np.concatenate([vectors, np.zeros_like(vectors[:1])])
         return cls(session(folder / TOWER_FILE), padded, bias, about["length"])
+
+    @cached_property
+    def space(self) -> Space:
+        """The vectors of the items and their bias."""
+        known = np.isfinite(self.bias)
+        return Space(self.vectors[:-1], np.asarray(known), np.nan_to_num(self.bias))
+
+    def asked(self, queries: Queries) -> tuple[Floats, bool]:
+        """The users' vectors."""
+        return self.user_vectors(queries.states), True
 
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) scores; users without a known history and items nothing is known of are NaN."""

@@ -1,5 +1,6 @@
 """Vectors of a BERT-class encoder: what a user's items mean, against what every item means."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,7 +10,8 @@ from components.common.errors import ReleaseError
 from components.common.files import read_json
 from serving.arrays import PAD, Floats, Ints, stored, top_k
 from serving.catalogue import Catalogue
-from serving.members.base import MEMBER_FILE, Family, Member
+from serving.members.base import MEMBER_FILE, Family
+from serving.members.dense import Dense, Space
 from serving.members.interest import interest_weights
 from serving.queries import RECOMMEND, SEARCH, SIMILAR, Queries
 from serving.sparse import Weighted, mixed
@@ -18,7 +20,7 @@ from serving.states import UserStates
 NEAREST, LEANING = 5, 0.5  # documents that a query leans towards, and how far
 
 
-class Text(Member):
+class Text(Dense):
     """Cosine of projected vectors for users and anchor items, plus a prior for users; of plain ones for queries.
 
     Items with equal text share one document. NaN for users without history and where no query vector is given.
@@ -62,6 +64,19 @@ class Text(Member):
         if len(document_of) != len(catalogue):
             raise ReleaseError(f"{folder}: {len(document_of)} items, the catalogue has {len(catalogue)}. Train again.")
         return cls(vectors, document_of, projection, prior, numbers["half_life"], numbers["count_power"])
+
+    @cached_property
+    def space(self) -> Space:
+        """The projected documents and the prior."""
+        return Space(self.projected, np.ones(len(self.prior), dtype=bool), self.prior, self.document_of)
+
+    def asked(self, queries: Queries) -> tuple[Floats, bool] | None:
+        """The users' interests; None for `search`: queries are compared with the encoder's own vectors."""
+        if queries.scenario == SEARCH:
+            return None
+        interests = self.interests(queries.states)
+        interests[queries.states.sizes == 0] = np.nan
+        return interests, queries.scenario == RECOMMEND
 
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) cosines in [-1, 1], plus the prior for `recommend`; NaN = not scored."""

@@ -9,7 +9,8 @@ from components.common.errors import ReleaseError
 from components.common.files import read_json
 from serving.arrays import Floats, stored
 from serving.catalogue import Catalogue
-from serving.members.base import MEMBER_FILE, Family, Member
+from serving.members.base import MEMBER_FILE, Family
+from serving.members.dense import Dense, Space
 from serving.members.interest import interest_weights
 from serving.members.text import unit
 from serving.queries import RECOMMEND, SIMILAR, Queries
@@ -17,7 +18,7 @@ from serving.sparse import mixed
 from serving.states import UserStates
 
 
-class Word2vec(Member):
+class Word2vec(Dense):
     """Cosine between the decayed mean of a history's item vectors and every item's, plus a prior for users.
 
     NaN for users none of whose items has a vector, and for items without one.
@@ -37,7 +38,9 @@ class Word2vec(Member):
             count_power: how repeated visits add up.
         """
         self.vectors, self.prior = vectors, prior
-        self.silent = np.flatnonzero(~vectors.any(axis=1))
+        known = vectors.any(axis=1)
+        self.silent = np.flatnonzero(~known)
+        self._space = Space(vectors, np.asarray(known), prior)
         self.half_life, self.count_power = half_life, count_power
 
     @classmethod
@@ -58,11 +61,24 @@ class Word2vec(Member):
         scores = self.cosines(queries.states)
         return scores + self.prior if queries.scenario == RECOMMEND else scores
 
-    def cosines(self, states: UserStates) -> Floats:
-        """(n, n_items) scores without the prior."""
+    @property
+    def space(self) -> Space:
+        """The vectors and the prior."""
+        return self._space
+
+    def asked(self, queries: Queries) -> tuple[Floats, bool]:
+        """The users' interests; the prior counts for `recommend`."""
+        return self.interests(queries.states), queries.scenario == RECOMMEND
+
+    def interests(self, states: UserStates) -> Floats:
+        """(n, d) decayed means of the histories' vectors, of length one; NaN where no item has one."""
         weights = interest_weights(states, self.half_life, self.count_power)
         interests = unit(mixed(states.weighted(weights), self.vectors))
-        scores: Floats = interests @ self.vectors.T
-        scores[~interests.any(axis=1)] = np.nan
+        interests[~interests.any(axis=1)] = np.nan
+        return interests
+
+    def cosines(self, states: UserStates) -> Floats:
+        """(n, n_items) scores without the prior."""
+        scores: Floats = self.interests(states) @ self.vectors.T
         scores[:, self.silent] = np.nan
         return scores

@@ -1,0 +1,136 @@
+"""What members say whose scores are products of a question's vector with those of items."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from serving.arrays import PAD, Bools, Floats, Ints, top_k
+from serving.arrays import at as taken
+from serving.hidden import Hidden
+from serving.index import VectorIndex, blocks_of
+from serving.members.base import Member
+from serving.opinion import Opinion, Rows
+from serving.queries import Queries
+
+SLACK = 60  # items looked up beyond those wanted: codes of 8 bits take near ones for each other
+
+
+@dataclass(frozen=True)
+class Space:
+    """score = vector of the question . vectors[place[item]] + bias[item]; NaN at items that are not *known*.
+
+    vectors: (m, d). known: (n_items,). bias: (n_items,), None: nothing is added. place: (n_items,), None: its own row.
+    """
+
+    vectors: Floats
+    known: Bools
+    bias: Floats | None = None
+    place: Ints | None = None
+
+    @property
+    def width(self) -> int:
+        """Dimensions of an index over it: those of the vectors and one for the bias, filled up."""
+        return blocks_of(self.vectors.shape[1] + (self.bias is not None))
+
+    def rows(self, items: Ints) -> Floats:
+        """(m, width) vectors of *items* as an index holds them."""
+        found = np.zeros((len(items), self.width), dtype=np.float32)
+        d = self.vectors.shape[1]
+        found[:, :d] = self.vectors[items if self.place is None else self.place[items]]
+        if self.bias is not None:
+            found[:, d] = self.bias[items]
+        return found
+
+    def asked(self, vectors: Floats, biased: bool) -> Floats:
+        """(n, width) vectors of questions whose products with `rows` are scores; *biased*: with the bias."""
+        found = np.zeros((len(vectors), self.width), dtype=np.float32)
+        found[:, : vectors.shape[1]] = np.nan_to_num(vectors)
+        if biased and self.bias is not None:
+            found[:, vectors.shape[1]] = 1
+        return found
+
+    def at(self, vectors: Floats, biased: bool, candidates: Ints) -> Floats:
+        """(n, c) scores of (n, c) *candidates* by (n, d) *vectors*; NaN = not scored."""
+        found = np.empty(candidates.shape, dtype=np.float32)
+        for row, items in enumerate(np.maximum(candidates, 0)):
+            found[row] = self.vectors[items if self.place is None else self.place[items]] @ vectors[row]
+        if biased and self.bias is not None:
+            found += self.bias[candidates]
+        found[(candidates == PAD) | ~self.known[candidates]] = np.nan
+        return found
+
+
+class Near(Opinion):
+    """The best are found by an index and scored anew by the vectors themselves."""
+
+    def __init__(
+        self,
+        space: Space,
+        index: VectorIndex,
+        vectors: Floats,
+        biased: bool,
+        hidden: Hidden,
+        whole: Callable[[], Floats],
+    ) -> None:
+        """Keep what was asked.
+
+        Args:
+            space: of the items.
+            index: over its `rows`.
+            vectors: (n, d) of the questions; NaN: nothing is scored.
+            biased: does the bias of an item count.
+            hidden: what must not be shown.
+            whole: (n, n_items) scores, should the index find too few.
+        """
+        super().__init__()
+        self.space, self.index, self.vectors, self.biased = space, index, vectors, biased
+        self.hidden, self.whole = hidden, whole
+
+    def _best(self, k: int) -> Ints:
+        fetched = self.index.search(self.space.asked(self.vectors, self.biased), self.hidden.room(k) + SLACK)
+        fetched.sort(axis=1)  # of equals the lower row comes first
+        scores = self.at(fetched)
+        scores[self.hidden.at(fetched)] = -np.inf
+        places = top_k(scores, k)
+        found = np.where(places == PAD, PAD, taken(fetched, np.maximum(places, 0))).astype(np.int32)
+        asked = np.isfinite(self.vectors[:, 0])
+        if (asked & (np.count_nonzero(found != PAD, axis=1) < min(k, len(self.space.known)))).any():
+            return Rows.masked(self.whole(), self.hidden).best(k)
+        return found
+
+    def at(self, candidates: Ints) -> Floats:
+        """See the base."""
+        return self.space.at(self.vectors, self.biased, candidates)
+
+    def hides(self, candidates: Ints) -> Bools:
+        """See the base."""
+        return self.hidden.at(candidates)
+
+
+class Dense(Member):
+    """A member whose release may hold an index of its items."""
+
+    index: VectorIndex | None = None
+
+    @property
+    @abstractmethod
+    def space(self) -> Space:
+        """Its items."""
+
+    @abstractmethod
+    def asked(self, queries: Queries) -> tuple[Floats, bool] | None:
+        """(n, d) vectors of the questions, NaN: nothing is scored, and does the bias count; None: it is no product."""
+
+    def ready(self) -> None:
+        """Fill the index."""
+        if self.index is not None:
+            self.index.fill()
+
+    def opinion(self, queries: Queries, hidden: Hidden) -> Opinion | None:
+        """By the index, if there is one."""
+        asked = None if self.index is None else self.asked(queries)
+        if self.index is None or asked is None:
+            return None
+        return Near(self.space, self.index, *asked, hidden, lambda: self.score_all(queries))
