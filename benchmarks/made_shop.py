@@ -39,6 +39,7 @@ from serving.trees import Tree, Trees, columns_of
 
 AS_OF = 1_700_000_000_000_000
 FACTORS, NEIGHBOURS, KINDS = 64, 50, 500  # kinds of items: row modulo KINDS
+SPREAD = 0.25  # of the log length of factors: then an index finds as little as it does of trained ones (0016)
 TOPS, MIDS, BRANDS, CARRIED, BANDS = 8, 60, 500, 8, 8  # brands of all, of one kind; bands of the price
 HISTORY = 30  # items that a user has met, on average
 FAVOURITES, LOYAL = 5, 0.8  # kinds of a user, and the share of the history in them
@@ -172,11 +173,12 @@ def _members(n_items: int, rng: np.random.Generator) -> dict[str, Member]:
 
 
 def _vectors(n_items: int, rng: np.random.Generator) -> Floats:
-    """Clustered, as items of a shop are."""
+    """By kind, and long for what is popular."""
     centres = rng.normal(size=(KINDS, FACTORS)).astype(np.float32)
     found = centres[_kinds(n_items)]
     found += rng.standard_normal((n_items, FACTORS), dtype=np.float32)
-    found *= np.float32(0.1)
+    length = np.sort(rng.lognormal(np.log(0.1), SPREAD, n_items))[::-1]
+    found *= length[:, None].astype(np.float32)
     return found
 
 

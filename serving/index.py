@@ -1,13 +1,12 @@
-"""An index of a member's item vectors: which are near a question's vector, without looking at most of them.
+"""An index of a member's item vectors: which lie near a question's vector, told by 4 bits a number.
 
-Lists of vectors around centres, 8 bits a number (faiss, IVF with a scalar quantiser). It only recalls: whoever asks
-looks for more than are wanted and scores those again by the vectors themselves. In a release it is arrays and one JSON;
-faiss's lists are filled from them at load. faiss is imported where an index is, so that small shops do without it.
+All codes are looked at: an eighth of what the vectors are to read, and small sums only (faiss's fast scan of a product
+quantiser). It only recalls: whoever asks looks for more than are wanted and scores those again by the vectors
+themselves. In a release it is arrays and one JSON. faiss is imported where an index is: small shops do without it.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +15,26 @@ import numpy.typing as npt
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json, write_json
-from serving.arrays import Floats, Ints
+from serving.arrays import PAD, Floats, Ints
 
 INDEX_FOLDER, ABOUT_FILE = "index", "index.json"
-ARRAYS = ("centres", "ranges", "sizes", "items", "codes")
-BLOCK = 8  # a vector's length is a multiple of it: faiss reads that many numbers at once
+ARRAYS, ABOUT = ("levels", "codes", "items"), ("beyond", "measured")
+LEVELS = 16  # that a number is told by: 4 bits
+TOGETHER = 32  # vectors whose codes lie together, the last ones filled up
 
 
 @dataclass(frozen=True)
 class VectorIndex:
-    """centres: (lists, d). ranges: (2 * d,) lowest value and width of each dimension. sizes: (lists,) items of each.
+    """levels: (d, LEVELS) of each dimension, d even. codes: uint8, as faiss packs them. items: (n,) catalogue rows.
 
-    items: (n,) their catalogue rows, list after list; codes: (n, d) uint8. probes: lists that a question looks into.
-    measured: of the items that belong to the 100 best, the share found when *probes* was chosen.
+    beyond: how many more to look up than are wanted. measured: with so many, the share found of the items that belong
+    to the 100 best.
     """
 
-    centres: Floats
-    ranges: Floats
-    sizes: Ints
-    items: Ints
+    levels: Floats
     codes: npt.NDArray[np.uint8]
-    probes: int
+    items: Ints
+    beyond: int
     measured: float
 
     @classmethod
@@ -48,9 +46,9 @@ class VectorIndex:
         """
         if not (folder / INDEX_FOLDER).is_dir():
             return None
-        arrays: list[Any] = [np.load(folder / INDEX_FOLDER / f"{name}.npy", allow_pickle=False) for name in ARRAYS]
+        levels, codes, items = (np.load(folder / INDEX_FOLDER / f"{name}.npy", allow_pickle=False) for name in ARRAYS)
         about = read_json(folder / INDEX_FOLDER / ABOUT_FILE)
-        found = cls(*arrays, int(about["probes"]), float(about["measured"]))
+        found = cls(levels, codes, items, *(about[name] for name in ABOUT))
         found.check(folder, n_items)
         return found
 
@@ -59,7 +57,7 @@ class VectorIndex:
         (folder / INDEX_FOLDER).mkdir()
         for name in ARRAYS:
             np.save(folder / INDEX_FOLDER / f"{name}.npy", getattr(self, name), allow_pickle=False)
-        write_json(folder / INDEX_FOLDER / ABOUT_FILE, {"probes": self.probes, "measured": self.measured})
+        write_json(folder / INDEX_FOLDER / ABOUT_FILE, {name: getattr(self, name) for name in ABOUT})
 
     def check(self, folder: Path, n_items: int) -> None:
         """Do the arrays fit each other and a catalogue of *n_items*.
@@ -67,14 +65,13 @@ class VectorIndex:
         Raises:
             ReleaseError: they do not.
         """
-        lists, d = self.centres.shape
-        shapes = (self.ranges.shape, self.sizes.shape, self.codes.shape, int(self.sizes.sum()))
-        expected = ((2 * d,), (lists,), (len(self.items), d), len(self.items))
-        kinds = self.centres.dtype == self.ranges.dtype == np.float32 and self.codes.dtype == np.uint8
-        fits = self.items.min(initial=0) >= 0 and self.items.max(initial=-1) < n_items
-        if shapes != expected or not kinds or not fits or self.sizes.min(initial=0) < 0:
+        d, n = len(self.levels), len(self.items)
+        found = (self.levels.shape, self.levels.dtype, self.codes.shape, self.codes.dtype)
+        expected = ((d, LEVELS), np.float32, (filled(n) * d // 2,), np.uint8)
+        inside = self.items.min(initial=0) >= 0 and self.items.max(initial=-1) < n_items
+        if found != expected or d % 2 or not inside:
             raise ReleaseError(
-                f"{folder}: an index of shapes {shapes} found, {expected} expected, over {n_items} items; "
+                f"{folder}: an index {found} over {n} items found, {expected} over items of {n_items} expected; "
                 "package it again."
             )
 
@@ -85,29 +82,21 @@ class VectorIndex:
     def search(self, asked: Floats, k: int) -> Ints:
         """(n, k) catalogue rows of about the highest products with (n, d) *asked*; -1 after the last found."""
         _, found = self._faiss.search(np.ascontiguousarray(asked, dtype=np.float32), k)
-        return np.asarray(found, dtype=np.int32)
+        return np.where(found < 0, PAD, self.items[found]).astype(np.int32)
 
     @cached_property
     def _faiss(self) -> Any:
         import faiss
 
         faiss.omp_set_num_threads(1)
-        lists, d = self.centres.shape
-        quantiser = faiss.IndexFlatIP(d)
-        quantiser.add(np.ascontiguousarray(self.centres))
-        index: Any = faiss.IndexIVFScalarQuantizer(
-            quantiser, d, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT, False
-        )
-        faiss.copy_array_to_vector(np.ascontiguousarray(self.ranges), index.sq.trained)
-        ends = np.concatenate([[0], np.cumsum(self.sizes)]).tolist()
-        items = self.items.astype(np.int64)
-        for place, (start, end) in enumerate(pairwise(ends)):
-            codes = np.ascontiguousarray(self.codes[start:end])
-            index.invlists.add_entries(place, end - start, faiss.swig_ptr(items[start:end]), faiss.swig_ptr(codes))
-        index.is_trained, index.ntotal, index.nprobe = True, len(items), self.probes
+        d = len(self.levels)
+        index: Any = faiss.IndexPQFastScan(d, d, 4, faiss.METRIC_INNER_PRODUCT)
+        faiss.copy_array_to_vector(np.ascontiguousarray(self.levels).ravel(), index.pq.centroids)
+        faiss.copy_array_to_AlignedTable(np.ascontiguousarray(self.codes), index.codes)
+        index.is_trained, index.ntotal, index.ntotal2 = True, len(self.items), filled(len(self.items))
         return index
 
 
-def blocks_of(width: int) -> int:
-    """The least multiple of BLOCK that is at least *width*."""
-    return -(-width // BLOCK) * BLOCK
+def filled(n: int) -> int:
+    """*n* filled up to whole TOGETHER."""
+    return -(-n // TOGETHER) * TOGETHER

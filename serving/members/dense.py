@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.arrays import PAD, Bools, Floats, Ints, top_k
+from serving.arrays import PAD, Bools, Floats, Ints, Longs, top_k
 from serving.arrays import at as taken
 from serving.hidden import Hidden
-from serving.index import VectorIndex, blocks_of
+from serving.index import VectorIndex
 from serving.members.base import Member
 from serving.opinion import Opinion, Rows
 from serving.queries import Queries
-
-SLACK = 60  # items looked up beyond those wanted: codes of 8 bits take near ones for each other
 
 
 @dataclass(frozen=True)
@@ -31,10 +29,10 @@ class Space:
 
     @property
     def width(self) -> int:
-        """Dimensions of an index over it: those of the vectors and one for the bias, filled up."""
-        return blocks_of(self.vectors.shape[1] + (self.bias is not None))
+        """Dimensions of an index over it: those of the vectors and one for the bias, an even number."""
+        return -(-(self.vectors.shape[1] + (self.bias is not None)) // 2) * 2
 
-    def rows(self, items: Ints) -> Floats:
+    def rows(self, items: Ints | Longs) -> Floats:
         """(m, width) vectors of *items* as an index holds them."""
         found = np.zeros((len(items), self.width), dtype=np.float32)
         d = self.vectors.shape[1]
@@ -89,7 +87,9 @@ class Near(Opinion):
         self.hidden, self.whole = hidden, whole
 
     def _best(self, k: int) -> Ints:
-        fetched = self.index.search(self.space.asked(self.vectors, self.biased), self.hidden.room(k) + SLACK)
+        fetched = self.index.search(
+            self.space.asked(self.vectors, self.biased), self.hidden.room(k + self.index.beyond)
+        )
         fetched.sort(axis=1)  # of equals the lower row comes first
         scores = self.at(fetched)
         scores[self.hidden.at(fetched)] = -np.inf

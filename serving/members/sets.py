@@ -120,7 +120,7 @@ class BySets(Opinion):
 
     def _at(self, row: int, items: Ints) -> Floats:
         """(1, c) scores of (1, c) *items* by one question."""
-        found = self.scores[row][self.sets.set_of[items]]
+        found: Floats = self.scores[row][self.sets.set_of[items]]
         if self.prior is not None:
             found += self.prior[items]
         found[items == PAD] = np.nan
