@@ -39,7 +39,7 @@ from serving.trees import Tree, Trees, columns_of
 
 AS_OF = 1_700_000_000_000_000
 FACTORS, NEIGHBOURS, KINDS = 64, 50, 500  # kinds of items: row modulo KINDS
-SPREAD = 0.25  # of the log length of factors: then an index finds as little as it does of trained ones (0016)
+SPREAD = 0.25  # of the log length of factors: then an index finds as little as it does of trained ones (0017)
 TOPS, MIDS, BRANDS, CARRIED, BANDS = 8, 60, 500, 8, 8  # brands of all, of one kind; bands of the price
 HISTORY = 30  # items that a user has met, on average
 FAVOURITES, LOYAL = 5, 0.8  # kinds of a user, and the share of the history in them

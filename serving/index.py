@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json, write_json
-from serving.arrays import PAD, Floats, Ints
+from serving.arrays import PAD, Floats, Ints, stored
 
 INDEX_FOLDER, ABOUT_FILE = "index", "index.json"
 ARRAYS, ABOUT = ("levels", "codes", "items"), ("beyond", "measured")
@@ -46,7 +46,7 @@ class VectorIndex:
         """
         if not (folder / INDEX_FOLDER).is_dir():
             return None
-        levels, codes, items = (np.load(folder / INDEX_FOLDER / f"{name}.npy", allow_pickle=False) for name in ARRAYS)
+        levels, codes, items = (stored(folder / INDEX_FOLDER / f"{name}.npy") for name in ARRAYS)
         about = read_json(folder / INDEX_FOLDER / ABOUT_FILE)
         found = cls(levels, codes, items, *(about[name] for name in ABOUT))
         found.check(folder, n_items)

@@ -13,7 +13,7 @@ from serving.arrays import PAD, Bools, Floats, Ints, gather, gather_all, top_k
 from serving.arrays import at as taken
 from serving.hidden import Hidden
 
-LARGE = 50_000  # items; below, scoring all costs no more than looking them up (docs/decisions/0016)
+LARGE = 50_000  # items; below, scoring all costs no more than looking them up (docs/decisions/0017)
 
 
 class Opinion(ABC):
