@@ -66,8 +66,8 @@ class VectorIndex:
             ReleaseError: they do not.
         """
         d, n = len(self.levels), len(self.items)
-        found = (self.levels.shape, self.levels.dtype, self.codes.shape, self.codes.dtype)
-        expected = ((d, LEVELS), np.float32, (filled(n) * d // 2,), np.uint8)
+        found = (self.levels.shape, str(self.levels.dtype), self.codes.shape, str(self.codes.dtype))
+        expected = ((d, LEVELS), "float32", (filled(n) * d // 2,), "uint8")
         inside = self.items.min(initial=0) >= 0 and self.items.max(initial=-1) < n_items
         if found != expected or d % 2 or not inside:
             raise ReleaseError(

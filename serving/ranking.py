@@ -81,7 +81,7 @@ def in_order(
     """
     chosen = np.maximum(order, 0)
     items = np.where(order == PAD, PAD, at(candidates, chosen))
-    scores = at(total, chosen)
+    scores = np.where(order == PAD, np.float32(-np.inf), at(total, chosen))
     flat = chosen + np.arange(len(chosen))[:, None] * parts.shape[1]
     taken = np.take(parts.reshape(-1, parts.shape[2]), flat, axis=0)
     return Ranking(items.astype(np.int32), scores, taken, names, fired)

@@ -30,7 +30,7 @@ class Space:
     @property
     def width(self) -> int:
         """Dimensions of an index over it: those of the vectors and one for the bias, an even number."""
-        return -(-(self.vectors.shape[1] + (self.bias is not None)) // 2) * 2
+        return int(-(-(self.vectors.shape[1] + (self.bias is not None)) // 2) * 2)
 
     def rows(self, items: Ints | Longs) -> Floats:
         """(m, width) vectors of *items* as an index holds them."""
