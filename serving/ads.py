@@ -14,6 +14,7 @@ from components.common.moments import DAY
 from serving.arrays import Floats
 from serving.campaigns import at
 from serving.instances import MAX_K, Instance
+from serving.opinion import Opinion
 from serving.part import Part
 from serving.queries import ADS, CAMPAIGN, RECOMMEND, SEARCH
 from serving.states import UserStates
@@ -132,8 +133,8 @@ def with_ads(
     if engine.click_model is None or not len(running) or not slots:
         return answer | {"items": answer["items"][: instance.k]}
     task = engine.task(CAMPAIGN, instance.context.get("new_only"))
-    scores, _ = engine.bearable_scores(engine.queries(RECOMMEND, states), task, allowed)
-    bought = _bought(engine, engine.click_model, running, scores, slots) if scores else []
+    said, _ = engine.bearable_scores(engine.queries(RECOMMEND, states), task, allowed)
+    bought = _bought(engine, engine.click_model, running, said, slots) if said else []
     for ad in bought:
         engine.shown.note(instance.user_id, ad["ad"]["campaign_id"], as_of)
     if not instance.explain:
@@ -142,12 +143,13 @@ def with_ads(
 
 
 def _bought(
-    engine: "Engine", model: ClickModel, running: pd.DataFrame, scores: Mapping[str, Floats], slots: int
+    engine: "Engine", model: ClickModel, running: pd.DataFrame, said: Mapping[str, Opinion], slots: int
 ) -> list[dict[str, Any]]:
     """The ads that won, the best first, as entries of an answer."""
     items = running[c.ITEM].to_numpy()
-    own = {name: rows[0, items] for name, rows in scores.items()}
-    may_stand = ~np.logical_and.reduce([np.isneginf(one) for one in own.values()])
+    wanted = items[None].astype(np.int32)
+    own = {name: opinion.at(wanted)[0] for name, opinion in said.items()}
+    may_stand = ~np.logical_and.reduce([opinion.hides(wanted)[0] for opinion in said.values()])
     click = np.where(may_stand, model.clicks(own), 0.0)
     bids, names = running[c.BID].to_numpy(dtype=np.float64), running[c.CAMPAIGN_ID].to_numpy()
     entries: list[dict[str, Any]] = []
