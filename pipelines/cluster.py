@@ -79,6 +79,10 @@ class Cluster(Config):
     releases_secret: str = Field(
         default="cuvee-object-store", description="secret whose keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     )
+    signing_secret: str = Field(
+        default="",
+        description="secret whose key `key` is CUVEE_SIGNING_KEY, for deploy alone; empty: releases are not signed",
+    )
     queue: str = Field(default="", description="Kueue's queue for training steps; empty: none")
 
 
@@ -118,6 +122,9 @@ def place(task: Any, cluster: Cluster) -> None:
         task.set_env_variable("CUVEE_FEATURES_SECRET", cluster.features_secret)
     if cluster.releases and step == "deploy":
         _publish_to(task, cluster)
+    if step == "deploy" and cluster.signing_secret:
+        signing = {"key": "CUVEE_SIGNING_KEY"}
+        kubernetes.use_secret_as_env(task, secret_name=cluster.signing_secret, secret_key_to_env=signing)
     if step in TRAINING:
         _train_on(task, cluster)
 

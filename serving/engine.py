@@ -95,20 +95,20 @@ class Engine:
         return cls(catalogue, shop, dict(sorted(members.items())), fusion, loaded, image_encoder=image_encoder)
 
     @classmethod
-    def load(cls, release: Path) -> "Engine":
-        """The engine of a release; every byte is verified first.
+    def load(cls, release: Path, before: "Engine | None" = None) -> "Engine":
+        """The engine of a release; every byte is verified first. Models that *before* has already are taken over.
 
         Raises:
             ReleaseError: the release is damaged, or does not fit together.
         """
-        manifest = verify(release)
-        engine = cls.assemble(
-            Catalogue.load(release / "catalogue.parquet"),
-            ShopConfig(**read_json(release / "shop.json")),
-            [release / "members"],
-            release / "encoder",
-            Fusion.load(release / "fusion.json"),
-        )
+        manifest, fusion = verify(release), Fusion.load(release / "fusion.json")
+        if before is not None and manifest.same_models(before.manifest):
+            models = before.catalogue, before.shop, before.members
+            engine = cls(*models, fusion, before.encoder, image_encoder=before.image_encoder)
+        else:
+            catalogue = Catalogue.load(release / "catalogue.parquet")
+            shop = ShopConfig(**read_json(release / "shop.json"))
+            engine = cls.assemble(catalogue, shop, [release / "members"], release / "encoder", fusion)
         engine = engine.with_rules(load_rules(release / RULES_FILE))
         engine.campaigns = Campaigns.load(release, engine.catalogue)
         engine.click_model = ClickModel.load_if_any(release / CLICKS_FILE)

@@ -1,23 +1,24 @@
-"""The release that answers: verified, loaded, tried on its own smoke requests, and replaced when `current` moves."""
+"""The release that answers: verified, loaded, tried on its own smoke requests."""
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from components.common.errors import CuveeError, ReleaseError
-from components.common.files import read_json
+from components.common.errors import ConfigError, ReleaseError
 from serving.campaigns import IN_STORE
 from serving.catalogue import Catalogue
-from serving.current import DIGEST, POINTER, RELEASES, current_digest
+from serving.current import DIGEST
 from serving.deadline import FEATURES, part
 from serving.engine import Engine
-from serving.instances import Instance, RequestError, parse_all
+from serving.instances import Instance, RequestError
 from serving.recent import Recent
+from serving.release import vouched_for
 from serving.rules.file import RulesFile
+from serving.signature import Trust
+from serving.smoke import try_out
 from serving.states import UserStates
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ log = logging.getLogger(__name__)
 
 Clock = int | Literal["release", "now"]
 MODEL_NAME = "cuvee"
-SMOKE_FILE = "smoke.json"
 RETRY_S = 2.0
 FEW_USERS = 16  # more of them take the store long though it is well
 
@@ -68,12 +68,18 @@ class Features:
 
 @dataclass(frozen=True)
 class Live:
-    """A release in memory with its user features and its clock."""
+    """A release in memory with its user features and its clock.
+
+    signed: a key that is trusted here has signed it. refused: the digest that `current` holds, if that release could
+    not be taken and this one answers instead.
+    """
 
     engine: Engine
     features: Features
     clock: Clock
     recent: Recent | None = None  # what users did since the features were written
+    signed: bool = False
+    refused: str = ""
 
     @classmethod
     def load(
@@ -83,35 +89,43 @@ class Live:
         clock: Clock,
         recent: Recent | None = None,
         max_age_days: float | None = None,
+        before: "Live | None" = None,
     ) -> "Live":
-        """Verify every byte, load, and answer the release's own smoke requests; *max_age_days*: see `Features`.
+        """Check who signed it, verify every byte, load, and answer the release's own smoke requests as when packaged.
+
+        *max_age_days*: see `Features`. What it shares with *before*, which is served now, is not loaded a second time.
 
         Raises:
-            ReleaseError: the release is damaged, or does not answer what it was packaged with.
+            ReleaseError: the release is damaged, not signed by whom it has to be, or does not answer what it was
+                packaged with.
+            ConfigError: the keys that are trusted cannot be read.
         """
         try:
-            engine = Engine.load(release)
-            engine.campaigns = engine.campaigns.meant_for(store / IN_STORE)
-            if DIGEST.fullmatch(release.name) and release.name != engine.digest:
+            signed = vouched_for(release, Trust.configured())
+            engine = Engine.load(release, before.engine if before is not None else None)
+            named = release.name if DIGEST.fullmatch(release.name) else engine.digest
+            if {engine.digest, named, signed or named} != {named}:
                 raise ReleaseError(f"{release} holds release {engine.digest}. Publish it again.")
-            live = cls(engine, Features(store, engine.catalogue, max_age_days), clock, recent)
-            smoke = read_json(release / SMOKE_FILE)
-            sizes = [len(answer["items"]) for answer in live.answer(parse_all(smoke["instances"]))]
-        except ReleaseError:
+            engine.campaigns = engine.campaigns.meant_for(store / IN_STORE)
+            try_out(engine, release)
+            shared = before is not None and before.engine.catalogue is engine.catalogue
+            features = before.features if before is not None and shared else None
+            features = features or Features(store, engine.catalogue, max_age_days)
+            live = cls(engine, features, clock, recent, signed is not None)
+        except (ReleaseError, ConfigError):
             raise
         except Exception as error:
             raise ReleaseError(f"{release}: verified, but it cannot answer: {error}. Package it again.") from error
-        if sizes != smoke["answers"]:
-            raise ReleaseError(f"{release}: its smoke requests gave {sizes} items, expected {smoke['answers']}.")
         live.features.warm(live.as_of)
         return live
 
     def following(self, file: RulesFile | None) -> "Live":
-        """The same release, following the rules of *file* over its own; None: its own."""
-        if file is None:
+        """The same release, following the rules of *file* over its own; None: its own. Answers say what is lacking."""
+        lacks = (*(["rules"] if file is not None and file.refused else []), *(["release"] if self.refused else []))
+        if file is None and not lacks:
             return self
-        rules = self.engine.rules if file.rules is None else file.rules.over(self.engine.rules)
-        return replace(self, engine=self.engine.with_rules(rules, ("rules",) if file.refused else ()))
+        rules = file.rules.over(self.engine.rules) if file is not None and file.rules is not None else self.engine.rules
+        return replace(self, engine=self.engine.with_rules(rules, lacks))
 
     @property
     def digest(self) -> str:
@@ -145,67 +159,3 @@ class Live:
         unknown = sorted(instance.weights.keys() - engine.members.keys())
         if unknown:
             raise RequestError(f"weights: no member {unknown[0][:64]!r}; members: {', '.join(engine.members)}")
-
-
-class Follower(threading.Thread):
-    """Looks at `current` and at the rules every second and hands over what is new; what is damaged is refused, once."""
-
-    def __init__(
-        self,
-        store: Path,
-        live: Live,
-        replace: Callable[[Live], None],
-        period_s: float = 1.0,
-        rules: RulesFile | None = None,
-        releases: bool = True,
-    ) -> None:
-        """Follow a store and a file.
-
-        Args:
-            store: its `current` names the release.
-            live: what is served now, as its release has it.
-            replace: takes what is to be served.
-            period_s: seconds between two looks.
-            rules: followed over the release's own; None: there are none.
-            releases: False: `current` is not followed.
-        """
-        super().__init__(name="follower", daemon=True)
-        self._store, self._live, self._replace, self._period_s = store, live, replace, period_s
-        self._rules, self._releases = rules, releases
-        self._refused: tuple[str, int] | None = None
-        self._stopped = threading.Event()
-
-    def run(self) -> None:
-        """Look until stopped."""
-        while not self._stopped.wait(self._period_s):
-            self.look()
-
-    def stop(self) -> None:
-        """End after the look under way."""
-        self._stopped.set()
-
-    def look(self) -> None:
-        """Look once: take what is new, keep what there is if that fails."""
-        if self._rules is not None and self._rules.look():
-            self._replace(self._live.following(self._rules))
-        if self._releases:
-            self._look_at_current()
-
-    def _look_at_current(self) -> None:
-        seen: tuple[str, int] | None = None
-        try:
-            digest = current_digest(self._store)
-            if digest is None or digest == self._live.digest:
-                return
-            seen = (digest, (self._store / POINTER).stat().st_mtime_ns)
-            if seen != self._refused:
-                old = self._live
-                self._live = Live.load(
-                    self._store / RELEASES / digest, self._store, old.clock, old.recent, old.features.max_age_days
-                )
-                self._replace(self._live.following(self._rules))
-                log.info("now serving release %s", digest)
-        except (CuveeError, OSError) as error:
-            if seen is None or seen != self._refused:
-                log.error("keeping release %s: %s", self._live.digest, error)
-            self._refused = seen

@@ -25,6 +25,16 @@ SECONDS = Histogram(
 ANSWERS = Counter("cuvee_answers", "Predictions, by scenario and by whether anything was missing", ["degraded"])
 MISSING = Counter("cuvee_answers_without", "Predictions that had to do without a part", ["part"])
 RELEASE = Gauge("cuvee_release_info", "1 for the release that answers", ["release"], multiprocess_mode="livemax")
+SIGNED = Gauge(
+    "cuvee_release_signed",
+    "1 if a trusted key has signed the release that answers; 0: none is asked for",
+    multiprocess_mode="livemin",
+)
+REFUSED = Gauge(
+    "cuvee_release_refused",
+    "1 while what `current` names was refused and an earlier release answers",
+    multiprocess_mode="livemax",
+)
 SHED = Counter("cuvee_shed", "Questions refused with 429: too many at once, or their turn did not come", ["reason"])
 HUNG = Counter("cuvee_parts_left_behind", "Answers that went on without a part that hung", ["part"])
 LEFT_ALONE = Gauge(
@@ -98,6 +108,12 @@ def install(app: FastAPI, store: Path) -> None:
         return Response(encode(registry), headers={"content-type": kind})
 
     app.add_api_route("/metrics", summed, methods=["GET"], include_in_schema=False)
+
+
+def follows(signed: bool, refused: bool) -> None:
+    """Say whether the release that answers is signed, and whether it answers in place of one that was refused."""
+    SIGNED.set(signed)
+    REFUSED.set(refused)
 
 
 def watch(store: Path) -> Callable[[], float]:

@@ -19,10 +19,15 @@ from components.common.config import Config, Effort, Protocol
 from components.common.errors import ReleaseError
 from components.common.files import write_text
 from serving.external_data import points_outside
+from serving.signature import MAX_SIGNATURE_BYTES, SIGNATURE_FILE, Trust, signer_of
 
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.json"
+BESIDE = frozenset({MANIFEST_FILE, SIGNATURE_FILE})  # what no manifest can list
 SUFFIXES = frozenset({".json", ".npy", ".npz", ".onnx", ".parquet", ".safetensors", ".txt"})
+CHANGED_ALONE = frozenset(
+    {"fusion.json", "rules.json", "smoke.json", "clicks.json", "audience.json", "campaigns.parquet"}
+)  # what may change while members, catalogue and encoders stay
 MAX_MANIFEST_BYTES = 4 << 20
 MAX_FILE_BYTES = 4 << 30
 MAX_RELEASE_BYTES = 16 << 30
@@ -60,14 +65,19 @@ class Manifest(Facts):
     files: dict[str, FileEntry]
     release: str
 
+    def same_models(self, other: "Manifest | None") -> bool:
+        """Are members, catalogue and encoders those of *other*, byte for byte."""
+        return other is not None and _models(self) == _models(other)
+
 
 def write_manifest(folder: Path, facts: Facts) -> Manifest:
-    """Hash every file of *folder* and write its manifest, the last step of making a release.
+    """Hash every file of *folder* and write its manifest, the last step of making a release; it is not signed then.
 
     Raises:
         ReleaseError: a file that `verify` would refuse.
     """
-    (folder / MANIFEST_FILE).unlink(missing_ok=True)
+    for name in BESIDE:
+        (folder / name).unlink(missing_ok=True)
     files = {path: _entry(folder, path) for path in sorted(_paths(folder))}
     content = {"schema_version": SCHEMA_VERSION, "files": files, **facts.model_dump(mode="json")}
     write_text(folder / MANIFEST_FILE, _canonical({**content, "release": _digest(content)}))
@@ -79,10 +89,12 @@ def verify(folder: Path) -> Manifest:
 
     Raises:
         ReleaseError: a file is changed, cut short, missing, unlisted, linked, too large or of a kind that a release
-            may not hold; the manifest is damaged or of another schema. Names the file, never its content.
+            may not hold; the manifest is damaged or of another schema; its signature is of something else. Names the
+            file, never its content.
     """
     manifest = _read_manifest(folder)
-    found = set(_paths(folder)) - {MANIFEST_FILE}
+    signer(folder, manifest.release)
+    found = set(_paths(folder)) - BESIDE
     for path in sorted(set(manifest.files) - found):
         raise _refused(path, "is missing")
     for path in sorted(found - set(manifest.files)):
@@ -91,6 +103,27 @@ def verify(folder: Path) -> Manifest:
         if _entry(folder, path, expected.bytes) != expected.model_dump():
             raise _refused(path, "is not the file that was packaged")
     return manifest
+
+
+def vouched_for(folder: Path, trust: Trust) -> str | None:
+    """The digest that a trusted key has signed in *folder*; None where no key is asked for. Files are not looked at.
+
+    Raises:
+        ReleaseError: nobody who is trusted has signed it, or its manifest or signature is damaged.
+    """
+    manifest = _read_manifest(folder)
+    return manifest.release if trust.accepts(signer(folder, manifest.release)) else None
+
+
+def signer(folder: Path, digest: str) -> str | None:
+    """The public key, as hexadecimal, that has signed release *digest* in *folder*; None: nobody has.
+
+    Raises:
+        ReleaseError: what stands there is no signature of this release.
+    """
+    if not os.path.lexists(folder / SIGNATURE_FILE):
+        return None
+    return signer_of(_read(folder, SIGNATURE_FILE, MAX_SIGNATURE_BYTES), digest)
 
 
 def _read_manifest(folder: Path) -> Manifest:
@@ -112,6 +145,10 @@ def _read_manifest(folder: Path) -> Manifest:
     if raw != canonical or manifest.release != _digest({k: v for k, v in content.items() if k != "release"}):
         raise _refused(MANIFEST_FILE, "does not match its own digest")
     return manifest
+
+
+def _models(manifest: Manifest) -> dict[str, FileEntry]:
+    return {path: entry for path, entry in manifest.files.items() if path not in CHANGED_ALONE}
 
 
 def _paths(folder: Path) -> Iterator[str]:

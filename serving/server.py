@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.common.errors import ConfigError, CuveeError, ReleaseError
+from components.common.errors import ConfigError, CuveeError
 from serving.bucket import at_hand
 
 if TYPE_CHECKING:
@@ -72,21 +72,23 @@ def serve(
     from kserve.model_server import app
 
     from components.common.identity import id_key
-    from serving import door, metrics, shortcut, workers
+    from serving import door, health, metrics, shortcut, workers
     from serving.admission import Admission
-    from serving.current import current_release
     from serving.deadline import Split
     from serving.events import Events
-    from serving.live import Follower, Live
+    from serving.follower import Follower, last_good
+    from serving.live import Live
     from serving.model import CuveeModel
     from serving.recent import Recent, Watch
     from serving.rules.file import RulesFile
 
-    folder = release or current_release(store)
-    if folder is None:
-        raise ReleaseError(f"{store} holds no published release. Run `cuvee run --store {store}` first.")
     recent, split = Recent(store), Split(deadline_s)
-    live = Live.load(folder, store, clock, recent, max_age_days)
+
+    def load(folder: Path) -> Live:
+        return Live.load(folder, store, clock, recent, max_age_days)
+
+    live = load(release) if release else last_good(store, load)
+    metrics.follows(live.signed, bool(live.refused))
     file = RulesFile(rules) if rules else None
     model = CuveeModel(live.following(file), id_key(store), split)
     if release is None or file is not None:
@@ -96,6 +98,7 @@ def serve(
     if light:
         shortcut.install(app, model)
     door.install(app, Admission(split.waiting))
+    health.install(app, lambda: model.live)
     metrics.install(app, store)
     if page:
         from serving.storefront.own import OwnShop

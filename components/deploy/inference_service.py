@@ -53,6 +53,9 @@ class ServiceSettings(Config):
         return cls(**given, **({"features_secret": secret} if secret else {}))
 
 
+TRUSTED_KEYS = {"name": "cuvee-trusted-keys", "key": "public.pem", "optional": True}  # none: no signature is asked for
+
+
 def inference_service(digest: str, settings: ServiceSettings | None = None) -> dict[str, Any]:
     """The InferenceService that serves release *digest*; no field is empty."""
     settings = settings or ServiceSettings()
@@ -113,6 +116,7 @@ def _container(digest: str, settings: ServiceSettings) -> dict[str, Any]:
             {"name": "STORAGE_URI", "value": settings.storage_uri.format(digest=digest)},
             _from_secret("CUVEE_ID_KEY", settings.key_secret, "key"),
             *(_from_secret(name, settings.features_secret, key) for name, key in FEATURES if settings.features_secret),
+            {"name": "CUVEE_TRUSTED_KEYS", "valueFrom": {"configMapKeyRef": TRUSTED_KEYS}},
         ],
         "ports": [{"containerPort": PORT, "protocol": "TCP"}],
         "resources": {

@@ -1,7 +1,9 @@
 """Publishing: a release is copied whole, checked, and only then named by `current`.
 
 Killed at any moment, the store holds the old `current` or the new one, and what it names is complete: files are
-copied to a hidden folder, flushed to disk, verified there, and renamed; the pointer is replaced in one step.
+copied to a hidden folder, signed, flushed to disk, verified there, and renamed; the pointer is replaced in one step.
+`served` lists what has been served, so that the way back leads to a release that once answered customers, never to a
+candidate that was only tried.
 """
 
 import fcntl
@@ -14,8 +16,10 @@ from pathlib import Path
 
 from components.common.errors import ReleaseError
 from components.common.files import write_text
-from serving.current import DIGEST, POINTER, RELEASES, current_digest, current_release
-from serving.release import MANIFEST_FILE, verify
+from components.deploy.signing import Signer
+from serving.current import DIGEST, POINTER, RELEASES, SERVED, by_age, current_digest, current_release, served
+from serving.release import MANIFEST_FILE, signer, verify, vouched_for
+from serving.signature import SIGNATURE_FILE, Trust
 
 log = logging.getLogger(__name__)
 
@@ -48,68 +52,104 @@ def publish(release: Path, store: Path, keep: int = KEEP) -> str:
 
 
 def add(release: Path, store: Path) -> str:
-    """Copy a release into the store, complete and verified, without serving it; returns its digest."""
-    manifest = verify(release)
+    """Copy a release into the store, complete and verified, without serving it; returns its digest.
+
+    It is signed on the way if a key is configured (`components.deploy.signing`); a signature that it brings stays else.
+
+    Raises:
+        ReleaseError: the release is damaged.
+        ConfigError: the key cannot be read.
+    """
+    manifest, key = verify(release), Signer.configured()
     releases = store / RELEASES
     releases.mkdir(parents=True, exist_ok=True)
-    target = releases / manifest.release
+    target, incoming = releases / manifest.release, releases / f"{INCOMING}{manifest.release}"
     with _lock(store):
         _clear(releases)
-        if _intact(target):
-            os.utime(target)
-        else:
-            _copy(release, [*manifest.files, MANIFEST_FILE], releases / f"{INCOMING}{manifest.release}", target)
+        if not _intact(target):
+            brought = [SIGNATURE_FILE] if (release / SIGNATURE_FILE).exists() else []
+            _copy(release, [*manifest.files, MANIFEST_FILE, *brought], incoming, key, target)
+            return manifest.release
+        if key is not None and signer(target, manifest.release) != key.public_key:
+            _sign(target, key, incoming)
+        os.utime(target)
     return manifest.release
 
 
 def promote(store: Path, digest: str, keep: int = KEEP) -> None:
-    """Point `current` at a release of the store, then remove all but the *keep* latest.
+    """Point `current` at a release of the store, then remove all but the *keep* latest served and as many candidates.
 
     Raises:
-        ReleaseError: the store has no such release, or it is damaged; `current` is unchanged then.
+        ReleaseError: the store has no such release, it is damaged, or not signed by a key that is trusted here;
+            `current` is unchanged then.
     """
-    if not DIGEST.fullmatch(digest):
-        raise ReleaseError(f"found {digest[:80]!r}, expected a release's digest: 64 hexadecimal characters.")
-    if not (store / RELEASES / digest).is_dir():
-        raise ReleaseError(f"{store} holds no release {digest}; found {', '.join(history(store)) or 'none'}.")
-    with _lock(store):
-        _clear(store / RELEASES)
-        verify(store / RELEASES / digest)
-        write_text(store / POINTER, digest + "\n")
-        _flush(store)
-        for old in history(store)[keep:]:
-            if old != digest:
-                _remove(store / RELEASES / old)
+    with _lock_of(store, digest):
+        known, before = served(store), _now(store)
+        _point(store, digest)
+        _record(store, digest, known, before)
+        known = served(store)
+        candidates = [name for name in by_age(store) if name not in known]
+        for old in [*known[keep:], *candidates[keep:]]:
+            _remove(store / RELEASES / old)
 
 
 def rollback(store: Path, digest: str | None = None) -> str:
-    """Serve *digest* again, or the release published before the current one; returns the digest now served.
+    """Serve *digest* again, or the release served before the current one; returns the digest now served.
+
+    `served` stays as it is, so that the next one leads further back, and a digest forward again.
 
     Raises:
-        ReleaseError: there is no such release, or it is damaged; `current` is unchanged then.
+        ReleaseError: there is no such release, it is damaged, or not signed by a key that is trusted here; `current`
+            is unchanged then.
     """
+    known, current = served(store), _now(store)
     if digest is None:
-        known, current = history(store), current_digest(store)
         earlier = known[known.index(current) + 1 :] if current in known else known
         if not earlier:
             raise ReleaseError(f"{store} holds no release before the current one. Publish one, or name a digest.")
         digest = earlier[0]
-    promote(store, digest, keep=max(KEEP, len(history(store))))
+    with _lock_of(store, digest):
+        _point(store, digest)
+        if digest not in known:
+            _record(store, digest, known, current)
     return digest
 
 
-def history(store: Path) -> list[str]:
-    """Digests of the store's releases, last published first."""
-    releases = store / RELEASES
-    found = [path for path in releases.iterdir() if DIGEST.fullmatch(path.name)] if releases.exists() else []
-    return [path.name for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)]
+def _now(store: Path) -> str | None:
+    """What `current` holds; None if nothing, or nothing that can be read: it is about to be replaced."""
+    try:
+        return current_digest(store)
+    except ReleaseError as error:
+        log.warning("replacing a damaged pointer: %s", error)
+        return None
 
 
-def _copy(release: Path, files: list[str], incoming: Path, target: Path) -> None:
+def _point(store: Path, digest: str) -> None:
+    """Check a release of the store and point `current` at it."""
+    verify(store / RELEASES / digest)
+    vouched_for(store / RELEASES / digest, Trust.configured())
+    write_text(store / POINTER, digest + "\n")
+    _flush(store)
+
+
+def _record(store: Path, digest: str, known: list[str], before: str | None) -> None:
+    """Note that *digest* is served after *before*, of those *known*, the last first.
+
+    What was served after *before* was left by going back: it is left out, as an undone step is.
+    """
+    kept = known[known.index(before) :] if before in known else known
+    listed = [digest, *(name for name in kept if name != digest)]
+    write_text(store / SERVED, "".join(f"{name}\n" for name in reversed(listed)))
+    _flush(store)
+
+
+def _copy(release: Path, files: list[str], incoming: Path, key: Signer | None, target: Path) -> None:
     for name in files:
         (incoming / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(release / name, incoming / name)
         _flush(incoming / name)
+    if key is not None:
+        write_text(incoming / SIGNATURE_FILE, key.signature(target.name))
     for folder in sorted((path for path in incoming.rglob("*") if path.is_dir()), reverse=True):
         _flush(folder)
     _flush(incoming)
@@ -118,6 +158,14 @@ def _copy(release: Path, files: list[str], incoming: Path, target: Path) -> None
         _remove(target)  # it was damaged
     os.rename(incoming, target)
     _flush(target.parent)
+
+
+def _sign(target: Path, key: Signer, incoming: Path) -> None:
+    """Put a signature into a release that is there already; whoever reads it meanwhile sees the old or the new one."""
+    write_text(incoming / SIGNATURE_FILE, key.signature(target.name))
+    os.replace(incoming / SIGNATURE_FILE, target / SIGNATURE_FILE)
+    os.rmdir(incoming)
+    _flush(target)
 
 
 def _intact(target: Path) -> bool:
@@ -150,6 +198,18 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _lock_of(store: Path, digest: str) -> Iterator[None]:
+    """As `_lock`, for a release that must be there; what killed publishers have left is cleared away."""
+    if not DIGEST.fullmatch(digest):
+        raise ReleaseError(f"found {digest[:80]!r}, expected a release's digest: 64 hexadecimal characters.")
+    if not (store / RELEASES / digest).is_dir():
+        raise ReleaseError(f"{store} holds no release {digest}; found {', '.join(by_age(store)) or 'none'}.")
+    with _lock(store):
+        _clear(store / RELEASES)
+        yield
 
 
 @contextmanager

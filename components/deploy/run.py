@@ -14,9 +14,9 @@ from components.deploy.inference_service import ServiceSettings, inference_servi
 from components.deploy.publish import add, champion, promote
 from components.deploy.trial import ask_v1, ask_v2, check, running_server
 from serving.current import RELEASES
-from serving.live import SMOKE_FILE
 from serving.queries import RECOMMEND
 from serving.release import MANIFEST_FILE
+from serving.smoke import SMOKE_FILE
 
 NOBODY = "cuvee-smoke"  # a user that no shop has: the features are asked, and answer that nothing is known
 Ask = Callable[[str, dict[str, Any]], dict[str, Any]]

@@ -8,7 +8,7 @@ from typing import Any
 from components.common.files import read_json
 from serving.engine import Engine
 from serving.instances import Instance, parse_all
-from serving.live import SMOKE_FILE
+from serving.smoke import SMOKE_FILE
 
 TOLERANCE = 1e-4
 

@@ -25,9 +25,10 @@ from serving.release import Facts, Manifest, write_manifest
 from serving.rules.reading import RULES_FILE
 from serving.rules.reading import save as save_rules
 from serving.rules.schema import STANDARD
+from serving.smoke import SMOKE_FILE
 
 CATALOGUE_FILE, NORMALISER_FILE, FUSION_FILE = "catalogue.parquet", "normaliser.json", "fusion.json"
-SMOKE_FILE, FIT_REPORT = "smoke.json", "fit_report.json"
+FIT_REPORT = "fit_report.json"
 
 
 def package(prepared: Path, embeddings: Path, fusion: Path, members: list[Path], out: Path) -> Manifest:

@@ -10,25 +10,29 @@ from serving.catalogue import Catalogue
 from serving.engine import Engine
 from serving.instances import parse_all
 from serving.queries import BUNDLE, RECOMMEND, SEARCH, SIMILAR
+from serving.smoke import INSTANCES, ITEMS, SIZES, ask
 
 EACH, K = 5, 5
 QUERY_WORDS, QUERY_CHARACTERS = 3, 80
 
 
 def smoke(engine: Engine) -> dict[str, Any]:
-    """Five requests per scenario that this release can answer, and how many items each answer holds.
+    """Five requests per scenario that this release can answer, and what it answers.
 
     They name items and words of the catalogue only, never a user.
 
     Returns:
-        {"instances": [...], "answers": [number of items, in the order of the instances]}.
+        {"instances": [...], "answers": [number of items, in the order of the instances], "items": [[[item, score]]]}.
+
+    Raises:
+        ReleaseError: an answer has to do without a part of the release.
     """
     asked = [instance for instance in _instances(engine.catalogue) if _can(engine, instance["scenario"])]
     if not asked:
-        return {"instances": [], "answers": []}
-    sizes = [len(answer["items"]) for answer in engine.answer(parse_all(asked), None, engine.as_of)]
-    kept = [(instance, size) for instance, size in zip(asked, sizes, strict=True) if size]
-    return {"instances": [instance for instance, _ in kept], "answers": [size for _, size in kept]}
+        return {INSTANCES: [], SIZES: [], ITEMS: []}
+    kept = [(instance, answer) for instance, answer in zip(asked, ask(engine, parse_all(asked)), strict=True) if answer]
+    answers = [answer for _, answer in kept]
+    return {INSTANCES: [instance for instance, _ in kept], SIZES: list(map(len, answers)), ITEMS: answers}
 
 
 def _can(engine: Engine, scenario: str) -> bool:

@@ -113,6 +113,14 @@ def test_secrets_and_volumes_come_by_reference_where_they_are_needed(cpu: dict[s
     assert platform["ingest"]["secretAsEnv"][0]["secretName"] == "cuvee-id-key"
 
 
+def test_the_signing_key_reaches_deploy_alone(tmp_path: Path) -> None:
+    compiled = {path.stem: path for path in compile_all(tmp_path, Cluster(signing_secret="own-key"))}
+    _, platform = read(compiled["train_and_deploy"])
+    given = {step: [key["envVar"] for each in one.get("secretAsEnv", []) if each["secretName"] == "own-key"
+                    for key in each["keyToEnv"]] for step, one in platform.items()}  # fmt: skip
+    assert {step: keys for step, keys in given.items() if keys} == {"deploy": ["CUVEE_SIGNING_KEY"]}
+
+
 def test_every_field_is_one_that_kubeflow_knows(gpu: dict[str, Path]) -> None:
     for path in gpu.values():
         spec, _ = yaml.safe_load_all(path.read_text())

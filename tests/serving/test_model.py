@@ -16,8 +16,9 @@ from components.common.files import read_json, write_json
 from components.common.identity import id_key, pseudonym
 from components.deploy.publish import add, champion, promote, publish
 from serving.current import POINTER, RELEASES
+from serving.follower import Follower
 from serving.instances import RequestError, parse
-from serving.live import Follower, Live
+from serving.live import Live
 from serving.model import CuveeModel
 from serving.release import MANIFEST_FILE, Facts, write_manifest
 
@@ -225,28 +226,31 @@ class TestFollower:
         self, follower: Follower, served: list[Live], own_store: Path, other_release: Path,
         caplog: pytest.LogCaptureFixture,
     ) -> None:  # fmt: skip
-        digest = add(other_release, own_store)
+        first, digest = follower._live.digest, add(other_release, own_store)
         damaged = own_store / RELEASES / digest / "shop.json"
         damaged.write_text("{}")
         (own_store / POINTER).write_text(digest + "\n")
         for _ in range(3):
             follower.look()
-        assert served == []
+        assert [(live.digest, live.refused, live.engine.degraded) for live in served] == [(first, digest, ("release",))]
         assert sum("keeping release" in record.message for record in caplog.records) == 1
         publish(other_release, own_store)
         follower.look()
-        assert [live.digest for live in served] == [digest]
+        assert [(live.digest, live.refused, live.engine.degraded) for live in served[1:]] == [(digest, "", ())]
 
     @pytest.mark.parametrize("pointer", ["", "no digest", "../../etc", "A" * 64])
-    def test_a_pointer_that_is_no_digest_changes_nothing(
+    def test_a_pointer_that_is_no_digest_changes_no_answer(
         self, follower: Follower, served: list[Live], own_store: Path, pointer: str
     ) -> None:
+        first = follower._live.digest
         (own_store / POINTER).write_text(pointer)
-        follower.look()
-        assert served == []
-        promote(own_store, follower._live.digest)
-        follower.look()
-        assert served == []
+        for _ in range(3):
+            follower.look()
+        assert [(live.digest, live.refused) for live in served] == [(first, "unreadable")]
+        promote(own_store, first)
+        for _ in range(3):
+            follower.look()
+        assert [(live.digest, live.refused, live.engine.degraded) for live in served[1:]] == [(first, "", ())]
 
     def test_it_looks_by_itself(self, own_store: Path, served: list[Live], release: Path, other_release: Path) -> None:
         follower = Follower(own_store, Live.load(release, own_store, "release"), served.append, period_s=0.01)

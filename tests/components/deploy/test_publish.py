@@ -8,12 +8,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from key_pairs import key_pair, trust
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
-from components.deploy.publish import champion, history, promote, publish, rollback
-from serving.current import POINTER, RELEASES
-from serving.release import MANIFEST_FILE, Facts, verify, write_manifest
+from components.deploy.publish import add, champion, promote, publish, rollback
+from serving.current import POINTER, RELEASES, SERVED, by_age, served
+from serving.release import MANIFEST_FILE, Facts, signer, verify, write_manifest
+from serving.signature import Trust
 
 # Publishers that are killed at their first, second, ... call to the file system, each a fork on a copy of the store;
 # a copy is killed half way through the file. Ends, and prints the number of calls, when one gets through.
@@ -75,7 +77,7 @@ def test_a_published_release_is_the_one_packaged_byte_for_byte(release: Path, tm
 
 def test_publishing_twice_changes_nothing(release: Path, tmp_path: Path) -> None:
     assert publish(release, tmp_path) == publish(release, tmp_path)
-    assert len(history(tmp_path)) == 1
+    assert len(served(tmp_path)) == 1
 
 
 def test_a_damaged_release_is_refused_and_nothing_changes(release: Path, other_release: Path, tmp_path: Path) -> None:
@@ -119,11 +121,11 @@ def test_a_pointer_that_is_no_digest_is_an_error(release: Path, tmp_path: Path, 
 def test_the_last_five_stay_and_the_current_one_always(release: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     digests = [publish(variant(release, tmp_path, seed), store) for seed in range(7)]
-    assert history(store) == digests[:1:-1]
+    assert served(store) == digests[:1:-1]
     rollback(store, digests[2])
     assert champion(store) == store / RELEASES / digests[2]
     extra = publish(variant(release, tmp_path, 7), store, keep=1)
-    assert history(store) == [extra]
+    assert served(store) == [extra]
 
 
 def test_rollback_goes_back_one_by_one_or_to_a_digest(release: Path, tmp_path: Path) -> None:
@@ -147,7 +149,7 @@ def test_a_release_published_again_is_the_latest(release: Path, tmp_path: Path) 
     variants = [variant(release, tmp_path, seed) for seed in range(2)]
     first, second = (publish(one, store) for one in variants)
     publish(variants[0], store)
-    assert history(store) == [first, second]
+    assert served(store) == [first, second]
 
 
 def test_a_disk_that_takes_no_writes_is_one_message(release: Path, tmp_path: Path) -> None:
@@ -166,26 +168,67 @@ def test_publishers_at_once_leave_every_release_whole(release: Path, tmp_path: P
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(history(store)) == 4
-    assert all(verify(store / RELEASES / digest).release == digest for digest in history(store))
+    assert len(served(store)) == 4
+    assert all(verify(store / RELEASES / digest).release == digest for digest in served(store))
     assert champion(store) is not None
 
 
-@pytest.mark.parametrize("before", ["nothing published", "another published"])
+def test_the_way_back_leads_to_what_was_served_never_to_what_was_only_tried(release: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    first, refused, second = (variant(release, tmp_path, seed) for seed in range(3))
+    old = publish(first, store)
+    tried = add(refused, store)
+    new = publish(second, store)
+    assert served(store) == [new, old]
+    assert rollback(store) == old
+    assert rollback(store, tried) == tried  # by its name, whoever asks for it gets it
+    assert served(store) == [tried, old]
+
+
+def test_who_goes_on_from_an_older_release_does_not_go_back_to_the_one_left(release: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    good, bad, better = (variant(release, tmp_path, seed) for seed in range(3))
+    old, left = publish(good, store), publish(bad, store)
+    assert rollback(store) == old
+    new = publish(better, store)
+    assert served(store) == [new, old]
+    assert rollback(store) == old
+    assert rollback(store, left) == left
+
+
+def test_a_store_from_before_it_was_noted_goes_back_by_age(release: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    first, second = (publish(variant(release, tmp_path, seed), store) for seed in range(2))
+    (store / SERVED).unlink()
+    assert served(store) == [second, first]
+    assert rollback(store) == first
+
+
+def test_candidates_are_kept_apart_from_what_was_served(release: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    tried = [add(variant(release, tmp_path, seed), store) for seed in range(3)]
+    assert served(store) == []
+    last = publish(variant(release, tmp_path, 3), store, keep=2)
+    assert by_age(store) == [last, tried[2], tried[1]]
+
+
+@pytest.mark.parametrize("before", ["nothing published", "another published, signed"])
 def test_killed_at_any_step_current_is_absent_or_complete(
-    before: str, release: Path, other_release: Path, tmp_path: Path
+    before: str, release: Path, other_release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if before.endswith("signed"):
+        trust(monkeypatch, key_pair(tmp_path))
     (tmp_path / "origin").mkdir()
-    first = publish(release, tmp_path / "origin") if before == "another published" else None
+    first = publish(release, tmp_path / "origin") if before != "nothing published" else None
     second = verify(other_release).release
     command = [sys.executable, "-c", KILLED, str(other_release), str(tmp_path / "origin"), str(tmp_path / "stores")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     points = int(done.stdout)
     assert points > 30, done.stderr
-    served = [_served(tmp_path / "stores" / str(point)) for point in range(1, points + 1)]
-    assert served[0] == first
-    assert served[-1] == second
-    assert set(served) == {first, second}
+    found = [_served(tmp_path / "stores" / str(point)) for point in range(1, points + 1)]
+    assert found[0] == first
+    assert found[-1] == second
+    assert set(found) == {first, second}
     for point in range(1, points, 4):
         store = tmp_path / "stores" / str(point)
         assert publish(other_release, store) == second == _served(store)
@@ -193,7 +236,11 @@ def test_killed_at_any_step_current_is_absent_or_complete(
 
 
 def _served(store: Path) -> str | None:
-    served = champion(store)
-    assert all(verify(store / RELEASES / digest).release == digest for digest in history(store))
-    assert served is None or served.name in history(store)
-    return served.name if served else None
+    now = champion(store)
+    trusted = Trust.configured()
+    for digest in served(store):
+        release = store / RELEASES / digest
+        assert verify(release).release == digest
+        assert trusted.accepts(signer(release, digest)) == bool(trusted.keys)
+    assert now is None or now.name in served(store)
+    return now.name if now else None

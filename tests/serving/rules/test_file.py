@@ -11,7 +11,8 @@ from small_release import small_release
 
 from components.deploy.publish import publish
 from components.deploy.trial import ask_v1, running_server
-from serving.live import Follower, Live
+from serving.follower import Follower
+from serving.live import Live
 from serving.rules.file import RulesFile
 
 PIN = "rules:\n  - {{name: window, action: pin, position: 1, items: 'item_id == \"{}\"'}}\n"

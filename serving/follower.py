@@ -1,0 +1,121 @@
+"""Which release answers: the one that `current` names, or while that cannot be taken, the one before."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from components.common.errors import CuveeError, ReleaseError
+from serving import metrics
+from serving.current import POINTER, RELEASES, current_digest, served
+from serving.live import Live
+from serving.rules.file import RulesFile
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.25
+UNREADABLE = "unreadable"  # refused, where `current` holds no digest
+
+
+def last_good(store: Path, load: Callable[[Path], Live]) -> Live:
+    """What `current` names; if that is refused, the release served before it that *load* takes, and that says so.
+
+    Raises:
+        ReleaseError: nothing is published, or none of what was served can be taken: the reason of the first.
+    """
+    digest = current_digest(store)
+    if digest is None:
+        raise ReleaseError(f"{store} holds no published release. Run `cuvee run --store {store}` first.")
+    try:
+        return load(store / RELEASES / digest)
+    except ReleaseError as error:
+        for other in served(store):
+            with suppress(ReleaseError):
+                live = load(store / RELEASES / other) if other != digest else None
+                if live is not None:
+                    log.error("serving the earlier release %s: %s", other, error)
+                    return replace(live, refused=digest)
+        raise
+
+
+class Follower(threading.Thread):
+    """Looks at `current` and at the rules and hands over what is new; what cannot be taken is refused, once."""
+
+    def __init__(
+        self,
+        store: Path,
+        live: Live,
+        replace: Callable[[Live], None],
+        period_s: float = LOOK_S,
+        rules: RulesFile | None = None,
+        releases: bool = True,
+    ) -> None:
+        """Follow a store and a file.
+
+        Args:
+            store: its `current` names the release.
+            live: what is served now, as its release has it.
+            replace: takes what is to be served.
+            period_s: seconds between two looks.
+            rules: followed over the release's own; None: there are none.
+            releases: False: `current` is not followed.
+        """
+        super().__init__(name="follower", daemon=True)
+        self._store, self._live, self._replace, self._period_s = store, live, replace, period_s
+        self._rules, self._releases = rules, releases
+        self._refused: tuple[str, int] | None = None
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Look until stopped; whatever a look meets, the next one follows."""
+        while not self._stopped.wait(self._period_s):
+            try:
+                self.look()
+            except Exception:
+                log.exception("keeping release %s", self._live.digest)
+
+    def stop(self) -> None:
+        """End after the look under way."""
+        self._stopped.set()
+
+    def look(self) -> None:
+        """Look once: take what is new, keep what there is if that fails."""
+        if self._rules is not None and self._rules.look():
+            self._replace(self._live.following(self._rules))
+        if self._releases:
+            self._look_at_current()
+
+    def _look_at_current(self) -> None:
+        seen = (UNREADABLE, 0)
+        try:
+            digest = current_digest(self._store)
+            if digest is None or (digest == self._live.digest and not self._live.refused):
+                return
+            seen = (digest, (self._store / POINTER).stat().st_mtime_ns)
+            if seen != self._refused:
+                self._take(digest)
+                self._refused = None
+        except (CuveeError, OSError) as error:
+            if seen != self._refused:
+                log.error("keeping release %s: %s", self._live.digest, error)
+                self._hand_over(replace(self._live, refused=seen[0]))
+            self._refused = seen
+
+    def _take(self, digest: str) -> None:
+        """Load what `current` names and hand it over; the release that answers, if it is named again."""
+        began = time.perf_counter()
+        now, folder = self._live, self._store / RELEASES / digest
+        if now.digest == digest:
+            self._hand_over(replace(now, refused=""))
+        else:
+            oldest = now.features.max_age_days
+            self._hand_over(Live.load(folder, self._store, now.clock, now.recent, oldest, now))
+        log.info("now serving release %s, taken in %.2f s", digest, time.perf_counter() - began)
+
+    def _hand_over(self, live: Live) -> None:
+        self._live = live
+        self._replace(live.following(self._rules))
+        metrics.follows(live.signed, bool(live.refused))
