@@ -172,6 +172,7 @@ def with_members(engine: Engine, score_all: Callable[[str], ScoreAll]) -> Engine
     """An engine over the same release whose members' scores come from elsewhere, by member."""
     other = copy.copy(engine)
     other.members = {name: standing_in(member, score_all(name)) for name, member in engine.members.items()}
+    other.large = False  # whole rows are asked: a copy's own opinion would be formed here
     return other
 
 
