@@ -113,13 +113,15 @@ class GivenUsers(Features):
     """Users as the question brings them; of those it does not name, the store is asked."""
 
     def __init__(self, question: Question, features: Features) -> None:
-        self._lost, self._features = question.lost, features
+        self._lost, self._stale, self._features = question.lost, question.stale, features
         self._given = None if question.users is None else HistoricalStates(question.users)
 
     def states(self, user_ids: Sequence[str], as_of: int | None) -> UserStates:
         """What was read of the users when they asked."""
         if self._given is not None and set(user_ids) <= set(self._given.user_ids):
-            return self._given.states(user_ids, as_of)
+            given = self._given.states(user_ids, as_of)
+            stale = np.array([user in self._stale for user in user_ids])
+            return replace(given, stale=stale) if stale.any() else given
         if self._lost:
             raise ConnectionError("the users could not be read when the question was asked")
         return self._features.states(user_ids, as_of)

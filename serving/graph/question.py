@@ -48,6 +48,7 @@ class Question:
     batches: list[Batch] = field(default_factory=list)
     users: UserStates | None = None
     lost: bool = False
+    stale: frozenset[str] = frozenset()  # users of whom what is known is too old to count
     texts: dict[str, Floats] = field(default_factory=dict)
     photos: dict[str, Floats] = field(default_factory=dict)
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -59,6 +60,7 @@ class Question:
             "instances": [instance.model_dump(exclude_unset=True) for instance in self.instances],
             "users": None if self.users is None else [list(self.users.user_ids), wire.states_out(self.users)],
             "lost": self.lost,
+            "stale": sorted(self.stale),
             "texts": wire.vectors_out(self.texts),
             "photos": wire.vectors_out(self.photos),
         }
@@ -83,6 +85,7 @@ class Question:
                 batches_of(told, n_items),
                 users,
                 bool(inner["lost"]),
+                frozenset(map(str, inner["stale"])),
                 wire.vectors_in(inner["texts"]),
                 wire.vectors_in(inner["photos"]),
                 str(told["id"]),
@@ -122,7 +125,7 @@ def ask(live: Live, instances: list[Instance]) -> Question:
     replace(live, engine=engine, features=users, clock=question.as_of).answer([*instances, *_beside(instances)])
     question.batches = asked.batches()
     question.users = wire.joined(list(users.found.values())) if users.found else None
-    question.lost = users.lost
+    question.lost, question.stale = users.lost, frozenset(users.stale)
     return question
 
 
@@ -216,6 +219,7 @@ class NotedUsers(Features):
         self._features = features
         self.found: dict[str, UserStates] = {}
         self.lost = False
+        self.stale: set[str] = set()
 
     def states(self, user_ids: Sequence[str], as_of: int | None) -> UserStates:
         """What the store says; a failure is kept as well, and raised."""
@@ -224,5 +228,7 @@ class NotedUsers(Features):
         except Exception:
             self.lost = True
             raise
+        if states.stale is not None:
+            self.stale |= {user for user, old in zip(user_ids, states.stale.tolist(), strict=True) if old}
         self.found |= {user: states.take(np.array([row])) for row, user in enumerate(user_ids)}
         return states
