@@ -110,7 +110,7 @@ lock: install  ## rewrite requirements/*.txt from *.in
 	  $(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	    requirements/$$name.in -o requirements/$$name.txt; done
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_31 \
-	  requirements/dev.in -o requirements/dev.txt
+	  requirements/dev.in -c requirements/pipeline-cpu.txt -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  requirements/infra.in -o requirements/infra.txt
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
