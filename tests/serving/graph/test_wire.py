@@ -144,7 +144,7 @@ def test_a_question_arrives_as_it_was() -> None:
     )
     heard = Question.of(question.out(), N_ITEMS)
     assert (heard.id, heard.release, heard.as_of, heard.instances) == (question.id, "r", 2**61, instances)
-    assert (heard.lost, heard.stale, heard.batches[0].members) == (True, {"user 1"}, ("a", "b"))
+    assert (heard.lost, heard.stale, heard.batches[0].members) == (True, old, ("a", "b"))
     np.testing.assert_array_equal(heard.texts["t"], vector)
     assert heard.users is not None
     assert same(heard.users, states())
