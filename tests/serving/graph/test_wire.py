@@ -139,9 +139,8 @@ def test_an_array_of_objects_is_never_read() -> None:
 def test_a_question_arrives_as_it_was() -> None:
     instances = parse_all([{"scenario": "search", "query": "\u4e2d <b>", "filters": {"price": [0.1, 1e9]}, "k": 7}])
     vector = np.array([1.5, np.nan], dtype=np.float32)
-    question = Question(
-        "r", 2**61, instances, [Batch(batch(), ("a", "b"))], states(), True, frozenset({"user 1"}), {"t": vector}
-    )
+    asked, old = [Batch(batch(), ("a", "b"))], frozenset({"user 1"})
+    question = Question("r", 2**61, instances, asked, states(), True, old, {"t": vector})
     heard = Question.of(question.out(), N_ITEMS)
     assert (heard.id, heard.release, heard.as_of, heard.instances) == (question.id, "r", 2**61, instances)
     assert (heard.lost, heard.stale, heard.batches[0].members) == (True, old, ("a", "b"))
