@@ -38,6 +38,11 @@ BACKLOG = 2048
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
+def alone() -> dict[str, str]:
+    """The environment for a server that counts for itself: Feast, once imported, names a folder in which all count."""
+    return {name: value for name, value in os.environ.items() if name != METRICS_FOLDER}
+
+
 class Worker:
     """One server in a process of its own, and when it last gave a sign of life."""
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import socket
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from components.common.errors import CuveeError
-from serving.workers import METRICS_FOLDER
+from serving.workers import alone
 
 T = TypeVar("T")
 START_S = 90.0
@@ -52,7 +51,7 @@ def running_server(
             [*command, "--port", str(port), "--as-of", as_of],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={name: value for name, value in os.environ.items() if name != METRICS_FOLDER} | {"TQDM_DISABLE": "1"},
+            env=alone() | {"TQDM_DISABLE": "1"},
         )
         try:
             _wait(process, url, log)

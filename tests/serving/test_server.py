@@ -21,6 +21,7 @@ from components.deploy.trial import ask_v1, ask_v2
 from serving.current import POINTER
 from serving.door import MAX_BODY_BYTES
 from serving.server import parse_clock
+from serving.workers import alone
 
 V1, V2 = "/v1/models/cuvee:predict", "/v2/models/cuvee/infer"
 GOOD = json.dumps({"instances": [{"scenario": "recommend"}]}).encode()
@@ -178,7 +179,7 @@ def following(release: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "serving.server", "--store", str(store), "--port", str(port)]
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, stderr=log)
+        process = subprocess.Popen(command, stderr=log, env=alone())
         try:
             url = f"http://127.0.0.1:{port}"
             _until(lambda: _ready(url))

@@ -19,6 +19,7 @@ from small_release import small_release
 
 from components.deploy.publish import add, promote, publish
 from serving.current import POINTER, RELEASES
+from serving.workers import alone
 
 CUSTOMERS, SWAPS = 4, 6
 ROLLBACK_S = 5.0
@@ -70,7 +71,7 @@ def url(store: Path, tmp_path: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "serving.server", "--store", str(store), "--port", str(port)]
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, stderr=log)
+        process = subprocess.Popen(command, stderr=log, env=alone())
         try:
             until(lambda: health(f"http://127.0.0.1:{port}"))
             yield f"http://127.0.0.1:{port}"
