@@ -95,6 +95,12 @@ def test_goals_are_computed(quality: dict[str, Any]) -> None:
     assert lines["discovery", "users without history: fused beats popularity"]["holds"]
 
 
+def test_newcomers_are_judged_by_what_newcomers_get_alone(quality: dict[str, Any]) -> None:
+    quality["cases"] = {"journey_newcomers": quality["cases"]["journey"]}
+    told = {line["goal"].partition(":")[0] for line in goals(quality) if line["case"] == "journey_newcomers"}
+    assert told == {"users without history", "items nobody had met"}
+
+
 def test_a_goal_that_is_missed_says_so(quality: dict[str, Any]) -> None:
     found = quality["cases"]["journey"]["tasks"]["discovery"]
     found["gains"]["member/als"]["relative"] = [0.12, 0.04, 0.2]
