@@ -95,7 +95,20 @@ def running(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
             process.wait()
 
 
-def test_it_answers_as_the_single_server_over_http(running: Running, url: str) -> None:
+def test_it_answers_as_the_single_server_and_of_a_killed_part_does_without_its_members(
+    running: Running, url: str
+) -> None:
+    answers_as_the_single_server(running, url)
+    running.processes["cf"].send_signal(signal.SIGKILL)
+    running.processes["cf"].wait()
+    for question in QUESTIONS:
+        status, told = running.ask(question)
+        assert status == 200
+        assert len(told["predictions"][0]["items"]) == 3
+        assert told["predictions"][0]["degraded"] == ([] if question["scenario"] == "search" else ["member:item_knn"])
+
+
+def answers_as_the_single_server(running: Running, url: str) -> None:
     for question in QUESTIONS:
         status, told = running.ask(question)
         alone = ask_v1(url, question)
@@ -105,16 +118,6 @@ def test_it_answers_as_the_single_server_over_http(running: Running, url: str) -
         assert together == alone
     status, refused = running.ask({"scenario": "nonsense"})
     assert (status, set(refused)) == (400, {"error", "id"})
-
-
-def test_a_killed_part_costs_its_members_and_not_the_answer(running: Running) -> None:
-    running.processes["cf"].send_signal(signal.SIGKILL)
-    running.processes["cf"].wait()
-    for question in QUESTIONS:
-        status, told = running.ask(question)
-        assert status == 200
-        assert len(told["predictions"][0]["items"]) == 3
-        assert told["predictions"][0]["degraded"] == ([] if question["scenario"] == "search" else ["member:item_knn"])
 
 
 def test_who_nobody_speaks_for_is_named_at_the_start(store: Path) -> None:

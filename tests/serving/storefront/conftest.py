@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: while Playwright is there, no other test can run a loop in this thread
 def chromium() -> Iterator[Browser]:
     """The machine's own Chromium: nothing is downloaded."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
