@@ -15,6 +15,7 @@ from kserve_router import Router
 from components.common.identity import id_key
 from serving.arrays import Floats
 from serving.current import current_release
+from serving.deadline import Split
 from serving.graph.question import standing_in
 from serving.graph.wire import packed
 from serving.live import Live
@@ -25,6 +26,7 @@ from serving.queries import Queries
 
 Json = dict[str, Any]
 REQUESTS = 500
+PATIENT = Split(30.0)  # what is asked here is who says what, not how soon
 VARYING = {"request_id"}
 
 
@@ -34,7 +36,7 @@ class Both:
     def __init__(self, store: Path, down: dict[str, Any] | None = None) -> None:
         release = current_release(store)
         assert release is not None
-        self.single = CuveeModel(Live.load(release, store, "release"), id_key(store))
+        self.single = CuveeModel(Live.load(release, store, "release"), id_key(store), PATIENT)
         live = Live.load(release, store, "release")
         self.down: dict[str, Any] = down or {}
         self.router = Router(graph(), steps_here(live, release, id_key(store), self.down))
