@@ -16,6 +16,7 @@ from components.common.files import read_json, write_json
 from components.common.identity import id_key, pseudonym
 from components.deploy.publish import add, champion, promote, publish
 from serving.current import POINTER, RELEASES
+from serving.deadline import Split
 from serving.follower import Follower
 from serving.instances import RequestError, parse
 from serving.live import Live
@@ -38,7 +39,7 @@ def own_store(tmp_path: Path, release: Path) -> Path:
 
 @pytest.fixture
 def model(own_store: Path, release: Path) -> CuveeModel:
-    return CuveeModel(Live.load(release, own_store, "release"), id_key(own_store))
+    return CuveeModel(Live.load(release, own_store, "release"), id_key(own_store), Split(30.0))
 
 
 def predict(model: CuveeModel, payload: Any) -> Any:
@@ -119,7 +120,7 @@ def test_a_user_is_known_by_the_pseudonym_only(store: Path) -> None:
     assert published is not None
     live = Live.load(published, store, "release")
     asked = {"scenario": "recommend", "user_id": "u07", "k": 5, "context": {"new_only": False}}
-    known = predict(CuveeModel(live, id_key(store)), {"instances": [asked]})["predictions"][0]
+    known = predict(CuveeModel(live, id_key(store), Split(30.0)), {"instances": [asked]})["predictions"][0]
     assert {int(item["item_id"][1:]) % 3 for item in known["items"]} == {7 % 3}  # the planted group of user 7
     assert len(live.features.states([pseudonym("u07", id_key(store))], 0).items) == 5
     assert len(live.features.states(["u07"], 0).items) == 0
