@@ -94,7 +94,7 @@ class Door:
         body = await _read(receive, self._limit)
         if body is None:
             raise _too_large(self._limit)
-        again = _replay(body, receive)
+        again = once_more({"type": "http.request", "body": body, "more_body": False}, receive)
         if self._admission is None or checked["method"] != "POST" or not checked["path"].endswith(QUESTIONS):
             await self._app(checked, again, reply)
             return
@@ -200,8 +200,8 @@ def _too_large(limit: int) -> _Refused:
     return _Refused(413, f"the body is larger than {limit} bytes; ask in several requests")
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Give the body that was read once more, then what the client does next."""
+def once_more(message: Message, receive: Receive) -> Receive:
+    """Give *message*, which has been read, once more; then what the client does next."""
     given = False
 
     async def again() -> Message:
@@ -209,6 +209,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         if given:
             return await receive()
         given = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        return message
 
     return again

@@ -14,7 +14,7 @@ from kserve import Model
 from kserve.protocol.rest.server import RESTServer
 from starlette.datastructures import Headers
 
-from serving.door import JSON_TYPE, App, Message, Receive, Send
+from serving.door import JSON_TYPE, App, Message, Receive, Send, once_more
 
 INSTANCES = "instances"
 WRITTEN = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY  # as FastAPI's ORJSONResponse has it
@@ -45,7 +45,7 @@ class Shortcut:
         message = await receive()
         question = _plain(message)
         if question is None:
-            await self._app(scope, _first(message, receive), send)
+            await self._app(scope, once_more(message, receive), send)
             return
         answer, _ = await self._model(question, headers=dict(Headers(scope=scope)))
         body = orjson.dumps(answer, option=WRITTEN)
@@ -64,17 +64,3 @@ def _plain(message: Message) -> dict[str, Any] | None:
         return None
     plain = isinstance(body, dict) and body.keys() == {INSTANCES} and isinstance(body[INSTANCES], list)
     return body if plain else None
-
-
-def _first(message: Message, receive: Receive) -> Receive:
-    """Give *message* once more, then what comes next."""
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return message
-
-    return again

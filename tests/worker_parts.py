@@ -3,9 +3,11 @@
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from http_calls import until
 
 PARENT = """
 import logging, sys
@@ -49,8 +51,11 @@ class Parent:
         return set(map(int, text.split()))
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+@contextmanager
+def supervised(code: str, folder: Path) -> Iterator[Parent]:
+    """A supervisor whose two workers run *code* and have begun."""
+    one = Parent(code, folder)
+    until(lambda: len(list(one.metrics.glob("counter_*"))) == 2)
+    yield one
+    one.process.kill()
+    one.process.wait()

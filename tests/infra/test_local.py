@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from worker_parts import Parent, until
+from worker_parts import Parent, supervised
 
 from benchmarks.serving.load import Told, ask
 from benchmarks.serving.servers import envoy
@@ -42,11 +42,8 @@ asyncio.run(main())
 
 @pytest.fixture
 def parent(tmp_path: Path) -> Iterator[Parent]:
-    one = Parent(ANSWERS, tmp_path)
-    until(lambda: len(list(one.metrics.glob("counter_*"))) == 2)
-    yield one
-    one.process.kill()
-    one.process.wait()
+    with supervised(ANSWERS, tmp_path) as one:
+        yield one
 
 
 @pytest.mark.skipif(

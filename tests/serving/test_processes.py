@@ -11,11 +11,11 @@ import sys
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from http_calls import GOOD, JSON, V1, read, send
+from http_calls import GOOD, JSON, V1, read, ready, send, until
 
 from components.deploy.trial import ask_v1
 from serving.workers import alone
@@ -50,24 +50,10 @@ class Served:
 def served(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     one = Served(shutil.copytree(store, tmp_path_factory.mktemp("processes") / "store"))
     until(lambda: one.ready() == 2, STARTED_S)
-    until(lambda: answers(one.url), STARTED_S)
+    until(lambda: ready(one.url), STARTED_S)
     yield one
     one.process.terminate()
     assert one.process.wait(30) == 0
-
-
-def until(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def answers(url: str) -> bool:
-    try:
-        return send(url, "/v2/models/cuvee/ready", None, {}, "GET")[0] == 200
-    except OSError:
-        return False
 
 
 def test_workers_share_what_they_map_and_hold_no_training_framework(served: Served) -> None:
@@ -107,7 +93,7 @@ def test_a_killed_worker_loses_only_what_it_was_answering(served: Served) -> Non
 def test_the_end_loses_none_of_fifty_in_flight(store: Path, tmp_path: Path) -> None:
     one = Served(shutil.copytree(store, tmp_path / "store"))
     until(lambda: one.ready() == 2, STARTED_S)
-    until(lambda: answers(one.url), STARTED_S)
+    until(lambda: ready(one.url), STARTED_S)
     body = json.dumps({"instances": [{"scenario": "recommend", "user_id": "u07", "explain": True}] * 32}).encode()
     statuses: list[int] = []
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from http_calls import JSON, send
+from http_calls import JSON, following, send, until
 from small_release import small_release
 
 from components.common.errors import ConfigError
@@ -21,7 +21,6 @@ from components.deploy.trial import ask_v1, ask_v2
 from serving.current import POINTER
 from serving.door import MAX_BODY_BYTES
 from serving.server import parse_clock
-from serving.workers import alone
 
 V1, V2 = "/v1/models/cuvee:predict", "/v2/models/cuvee/infer"
 GOOD = json.dumps({"instances": [{"scenario": "recommend"}]}).encode()
@@ -170,52 +169,27 @@ def test_an_announced_gigabyte_is_refused_before_it_is_sent(url: str) -> None:
 
 
 @pytest.fixture
-def following(release: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def followed(release: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """A server that follows `current` of a store of the test's own."""
     store = tmp_path / "store"
     publish(release, store)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "serving.server", "--store", str(store), "--port", str(port)]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, stderr=log, env=alone())
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _until(lambda: _ready(url))
-            yield url, store
-        finally:
-            process.terminate()
-            assert process.wait(15) is not None
+    with following(store, tmp_path / "log") as url:
+        yield url, store
 
 
 def test_the_server_follows_current_and_keeps_what_it_has_when_the_next_is_damaged(
-    following: tuple[str, Path], release: Path, tmp_path: Path
+    followed: tuple[str, Path], release: Path, tmp_path: Path
 ) -> None:
-    url, store = following
+    url, store = followed
     first = champion(store)
     assert first is not None
     second = publish(small_release(tmp_path, lead=2.0), store)
-    _until(lambda: ask_v1(url, {"scenario": "recommend"})["release"] == second)
+    until(lambda: ask_v1(url, {"scenario": "recommend"})["release"] == second)
     (first / "shop.json").write_text("{}")
     (store / POINTER).write_text(first.name + "\n")
     time.sleep(2.5)
     assert ask_v1(url, {"scenario": "recommend"})["release"] == second
     assert "keeping release" in (tmp_path / "log").read_text()
-
-
-def _ready(url: str) -> bool:
-    try:
-        return send(url, "/v2/models/cuvee/ready", None, {}, "GET")[0] == 200
-    except OSError:
-        return False
-
-
-def _until(condition: Any, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("case", ["nothing published", "damaged"])

@@ -3,7 +3,6 @@
 import http.client
 import json
 import resource
-import socket
 import subprocess
 import sys
 import threading
@@ -13,13 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from http_calls import JSON, V1, send
+from http_calls import JSON, V1, following, send, until
 from key_pairs import key_pair, trust
 from small_release import small_release
 
 from components.deploy.publish import add, promote, publish
 from serving.current import POINTER, RELEASES
-from serving.workers import alone
 
 CUSTOMERS, SWAPS = 4, 6
 ROLLBACK_S = 5.0
@@ -66,18 +64,8 @@ def store(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 @pytest.fixture
 def url(store: Path, tmp_path: Path) -> Iterator[str]:
     """A server that follows the store."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "serving.server", "--store", str(store), "--port", str(port)]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, stderr=log, env=alone())
-        try:
-            until(lambda: health(f"http://127.0.0.1:{port}"))
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(15)
+    with following(store, tmp_path / "log") as address:
+        yield address
 
 
 def health(url: str) -> dict[str, object]:
@@ -94,15 +82,6 @@ def metric(url: str, name: str) -> float:
     connection.request("GET", "/metrics")
     lines = connection.getresponse().read().decode().splitlines()
     return next(float(line.split()[-1]) for line in lines if line.startswith(name))
-
-
-def until(condition: Callable[[], object], seconds: float = 120) -> float:
-    """Wait; the seconds it took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds
-        time.sleep(0.02)
-    return time.monotonic() - began
 
 
 def test_no_request_is_lost_while_releases_come_are_refused_and_go(

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from worker_parts import Parent, until
+from http_calls import until
+from worker_parts import Parent, supervised
 
 ANSWERS = """
 import asyncio, os, pathlib, signal, socket, sys
@@ -38,11 +39,8 @@ asyncio.run(main())
 
 @pytest.fixture
 def parent(tmp_path: Path) -> Iterator[Parent]:
-    one = Parent(ANSWERS, tmp_path)
-    until(lambda: len(list(one.metrics.glob("counter_*"))) == 2)
-    yield one
-    one.process.kill()
-    one.process.wait()
+    with supervised(ANSWERS, tmp_path) as one:
+        yield one
 
 
 def test_a_killed_worker_is_replaced_and_the_address_answers_all_the_while(parent: Parent) -> None:
