@@ -1,5 +1,6 @@
 """The contract of the lightened server: whatever is asked, it answers as KServe's own way does, to the byte."""
 
+import asyncio
 import json
 import re
 import socket
@@ -9,10 +10,13 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kserve import Model
 
 from serving.current import current_release
+from serving.shortcut import Shortcut
 
 V1, V2 = "/v1/models/cuvee:predict", "/v2/models/cuvee/infer"
 PLAIN = """
@@ -165,3 +169,23 @@ def test_requests_on_one_connection_are_answered_in_their_order(url: str) -> Non
         while b"alive" not in got:
             got += connection.recv(65536)
     assert re.findall(rb"HTTP/1\.1 (\d+)", got) == [b"200", b"400", b"200"]
+
+
+def test_a_model_that_is_not_ready_is_left_to_kserve() -> None:
+    passed: list[str] = []
+
+    async def kserve(scope: Any, receive: Any, _send: Any) -> None:
+        passed.append(scope["path"])
+        assert (await receive())["body"] == b'{"instances": []}'
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b'{"instances": []}', "more_body": False}
+
+    async def send(_message: Any) -> None:
+        raise AssertionError("the shortcut has answered for a model that is not ready")
+
+    model = Model("cuvee")
+    assert not model.ready
+    scope = {"type": "http", "method": "POST", "path": V1, "headers": [(b"content-type", b"application/json")]}
+    asyncio.run(Shortcut(kserve, model)(scope, receive, send))
+    assert passed == [V1]

@@ -7,13 +7,15 @@ from evaluated_run import Run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.made_shop import AS_OF, made_engine, made_users
 from components.common import columns as c
 from components.common.ranking import discounts
-from components.evaluate.judge import _pool_auc, _wide
+from components.evaluate.judge import _pool_auc, _ranked, _wide
 from components.evaluate.judged_search import JudgedQueries, judge_search
 from components.evaluate.metrics import auc, eligible
 from components.evaluate.relevance import Relevance
 from serving.engine import Engine
+from serving.queries import DISCOVERY, RECOMMEND
 
 N, ITEMS = 4, 9
 
@@ -34,6 +36,19 @@ def test_the_auc_of_a_pool_is_that_of_the_catalogue_with_the_rest_unscored(seed:
         full[row, chosen] = values
     found = _pool_auc(ranked, scores, truth, eligible(full, rows, items.astype(np.int32)))
     np.testing.assert_allclose(found, auc(full, rows, items.astype(np.int32)), atol=1e-12)
+
+
+def test_a_blend_is_judged_by_the_order_that_it_would_serve() -> None:
+    engine, states = made_engine(2_000), made_users(2_000, 12).users
+    states.as_of[:] = AS_OF
+    pool = engine.pool(engine.queries(RECOMMEND, states), DISCOVERY)
+    best, items, scores = _ranked(engine, pool, DISCOVERY, "made", 10)
+    whole = engine.rank(pool, DISCOVERY, pool.candidates.shape[1], "made")
+    np.testing.assert_array_equal(best.items[:, :10], whole.items[:, :10])
+    for row in range(len(states)):
+        told = dict(zip(items[row].tolist(), scores[row].tolist(), strict=True))
+        listed = [item for item in whole.items[row].tolist() if item >= 0]
+        np.testing.assert_allclose([told[item] for item in listed], whole.scores[row, : len(listed)], atol=1e-4)
 
 
 def test_a_kept_list_keeps_no_longer_one_alive() -> None:

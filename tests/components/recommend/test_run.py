@@ -8,9 +8,10 @@ import pytest
 from small_release import live_store, run_folder
 
 from components.common import columns as c
-from components.common.errors import ConfigError, InputError, ReleaseError
+from components.common.errors import ConfigError, CuveeError, InputError, ReleaseError
 from components.common.files import read_json
 from components.materialize import everyone as materialize
+from components.recommend.part import PartScorer, Wanted
 from components.recommend.run import SUMMARY_FILE, recommend, recommend_from_store
 from serving.current import current_release
 from serving.engine import Engine
@@ -65,6 +66,16 @@ def test_what_was_there_before_gives_way_and_a_repeat_is_the_same_bytes(
     (tmp_path / "lists" / "part-000099.parquet").write_bytes(b"of another run")
     recommend_from_store(store, states, tmp_path / "lists", 5)
     assert {path.name: path.read_bytes() for path in (tmp_path / "lists").iterdir()} == first
+
+
+def test_half_an_answer_is_not_kept(store: Path, states: Path, tmp_path: Path) -> None:
+    release = current_release(store)
+    assert release is not None
+    scorer = PartScorer(Wanted(release, states, tmp_path, 5, 0))
+    scorer._engine.degraded = ("rules",)
+    with pytest.raises(CuveeError, match="without rules"):
+        scorer({"part": 0})
+    assert not list(tmp_path.iterdir())
 
 
 def test_nobody_known_gives_an_empty_table(store: Path, tmp_path: Path) -> None:
