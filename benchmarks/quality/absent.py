@@ -29,7 +29,7 @@ from serving.calibration import ranks
 from serving.engine import RECALL, Engine
 from serving.states import UserStates
 
-Taken = Literal["all", "families", "nothing"]  # every member and every family, families alone, nothing
+Taken = Literal["all", "served", "nothing"]  # see `measure`
 FAMILIES = ("deep", "cf", "text", "popularity", "rules")
 
 
@@ -64,12 +64,12 @@ class Absences:
         return {name: member.family for name, member in self.engine.members.items()}
 
 
-def take_members(asked: Absences, lists: Lists, states: UserStates) -> Lists:
-    """*lists* with `served/<member>` and `refit/<member>` for all that can be missed."""
+def take_members(asked: Absences, lists: Lists, states: UserStates, kinds: Collection[str]) -> Lists:
+    """*lists* with `served/<member>` and `refit/<member>`, whichever of *kinds*, for all that can be missed."""
     members = lists.names("member")
     found: dict[str, npt.NDArray[np.int32]] = {}
     for name in members if len(members) > 1 else ():
-        found |= {named(kind, name): items for kind, items in _without(asked, lists, states, {name}, SERVED).items()}
+        found |= {named(kind, name): items for kind, items in _without(asked, lists, states, {name}, kinds).items()}
     return lists.plus(found)
 
 
@@ -80,7 +80,7 @@ def take_families(asked: Absences, lists: Lists, states: UserStates) -> Lists:
     for family in FAMILIES:
         gone = {name for name in members if asked.family_of[name] == family}
         if gone and len(gone) < len(members):
-            found[named(WITHOUT, family)] = _without(asked, lists, states, gone, REFIT)[REFIT]
+            found[named(WITHOUT, family)] = _without(asked, lists, states, gone, (REFIT,))[REFIT]
     return lists.plus(found)
 
 
@@ -119,17 +119,19 @@ def _recalled(scores: np.ndarray, valid: Bools) -> Bools:
 
 
 def _without(
-    asked: Absences, lists: Lists, states: UserStates, gone: set[str], chosen: str
+    asked: Absences, lists: Lists, states: UserStates, gone: set[str], kinds: Collection[str]
 ) -> dict[str, npt.NDArray[np.int32]]:
-    """(n, 20) lists without the members *gone*, of the blend as served and of the one refitted; at least *chosen*."""
+    """By kind (n, 20) lists without the members *gone*: of the blend as served and of the one refitted.
+
+    What cannot be refitted, for there are no lists to learn from, is served as it is.
+    """
     engine, task = asked.engine, asked.task
     served = engine.fusion.blend(task) if engine.fusion else None
-    fusion = {SERVED: served} if served and (chosen == SERVED or not asked.sets) else {}
-    if asked.sets:
+    fusion = {SERVED: served} if served and (SERVED in kinds or not asked.sets) else {}
+    if REFIT in kinds and asked.sets:
         fusion[REFIT] = refit(asked, [without(fit, gone) for fit in asked.sets])
     left = {name: member for name, member in engine.members.items() if name not in gone}
-    fused = Fusion(tasks={task: TaskFusion(chosen=chosen if chosen in fusion else SERVED, methods=fusion)})
+    fused = Fusion(tasks={task: TaskFusion(chosen=next(iter(fusion)), methods=fusion)})
     smaller = Engine(engine.catalogue, engine.shop, left, fused, engine.encoder, engine.rules)
     outcome = judge(smaller, states, lists.relevance, task, asked.workers)
-    judged = {name: outcome.methods[name].items for name in fusion}
-    return {SERVED: judged.get(SERVED, outcome.fused.items), REFIT: judged.get(REFIT, outcome.fused.items)}
+    return {kind: outcome.methods[kind if kind in fusion else SERVED].items for kind in kinds}

@@ -119,10 +119,10 @@ def _past(case: Case, checked: Path, out: Path, back: int, options: Options) -> 
 
 
 def _taken(case: Case, back: int, options: Options) -> Taken:
-    """Families are taken away in every window, every single member in the newest alone: it takes most of the time."""
+    """What is taken away in every window; every single member with a new fit in the newest alone: it takes longest."""
     if case.brief or not options.absences:
         return "nothing"
-    return "families" if back else "all"
+    return "served" if back else "all"
 
 
 def case_figures(plan: Plan, options: Options) -> dict[str, Any]:

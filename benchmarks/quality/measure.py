@@ -1,8 +1,8 @@
 """Judge one finished run, through the engine that would serve it: `python -m benchmarks.quality.measure RUN OUT`.
 
 Writes, per task, <task>.npz (every member, every method, the blend as served), <task>.families.npz (the same users,
-with families of members left out), <task>.absent.npz (a seeded sample of them, with single members taken away), and
-window.json with the facts and what each member costs.
+with families of members left out), <task>.absent.npz (a seeded sample of them, with single members taken away, the
+blend as served and, where all is taken, learned again), and window.json with the facts and what each member costs.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.quality.absent import Absences, Taken, take_families, take_members
 from benchmarks.quality.costs import costs
-from benchmarks.quality.lists import FUSED, MEMBER, METHOD, Lists, named
+from benchmarks.quality.lists import FUSED, MEMBER, METHOD, REFIT, SERVED, Lists, named
 from benchmarks.quality.steps import source_digest
 from components.common import columns as c
 from components.common.config import Effort
@@ -65,7 +65,8 @@ def measure(run: Finished, out: Path, effort: Effort, taken: Taken, workers: int
         run: a finished run.
         out: folder to write.
         effort: the run's; the refits take the same budget.
-        taken: what is taken away too: every member takes most of the time.
+        taken: what is taken away too. "served": every family, with a new fit; every member, as it is served without.
+            "all": every member with a new fit, too, which takes most of the time.
         workers: batches judged at once.
     """
     shop, engine = Prepared.load(run.prepared), Engine.load(run.release)
@@ -78,9 +79,8 @@ def measure(run: Finished, out: Path, effort: Effort, taken: Taken, workers: int
         asked = Absences(shop, engine, run.prepared, run.features, run.families, task, effort, workers)
         if taken != "nothing":
             take_families(asked, lists, states).save(out / f"{task}.families.npz")
-        if taken == "all":
-            rows = _sample(len(lists), shop.split.seed)
-            take_members(asked, lists.take(rows), states.take(rows)).save(out / f"{task}.absent.npz")
+            rows, kinds = _sample(len(lists), shop.split.seed), (SERVED, REFIT) if taken == "all" else (SERVED,)
+            take_members(asked, lists.take(rows), states.take(rows), kinds).save(out / f"{task}.absent.npz")
     window = {
         "release": engine.digest,
         "source": source_digest(),
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--effort", default="fast", choices=("fast", "full"))
-    parser.add_argument("--take", default="all", choices=("all", "families", "nothing"), help="away")
+    parser.add_argument("--take", default="all", choices=("all", "served", "nothing"), help="away")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     measure(Finished(options.run), options.out, options.effort, options.take, options.workers)

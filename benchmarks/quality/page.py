@@ -145,7 +145,10 @@ def _missing(found: Numbers) -> str:
         for name, one in sorted(found["members"].items())
     ]  # fmt: skip
     sample = found["sample"]
-    told = f"Members taken away ({sample['users']:,} users; with all of them {_number(sample['fused'])}):\n\n"
+    told = (
+        f"Members taken away ({sample['users']:,} users, with all of them {_number(sample['fused'])}; "
+        f"refitted for {sample['refitted']:,} of the newest window):\n\n"
+    )
     head = (
         "",
         "NDCG@10 as served",

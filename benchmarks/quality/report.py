@@ -67,15 +67,14 @@ def task_report(windows: Sequence[Path], task: str, seed: int) -> Numbers:
 
 
 def _missing(windows: Sequence[Path], task: str, seed: int) -> Numbers | None:
-    """The matrix from the windows where every member was taken away, the families' ablation from all."""
+    """The matrix of single members and the families' ablation, where anything was taken away."""
     families = [window / f"{task}.families.npz" for window in windows]
     if not all(path.exists() for path in families):
         return None
-    absent = [window / f"{task}.absent.npz" for window in windows]
-    members = Pooled(tuple(Lists.load(path) for path in absent if path.exists()), seed)
+    members = Pooled(tuple(Lists.load(window / f"{task}.absent.npz") for window in windows), seed)
     return {
-        "sample": against_best(members) if members.windows else None,
-        "members": matrix(members) if members.windows else {},
+        "sample": against_best(members),
+        "members": matrix(members),
         "families": ablation(Pooled(tuple(map(Lists.load, families)), seed)),
     }
 

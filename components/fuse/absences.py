@@ -21,31 +21,49 @@ from serving.blend import Blend
 from serving.verdict import totals
 
 Doubles = npt.NDArray[np.float64]
-ATTENTION = "attention"
+ENSEMBLE, PARTS = "ensemble", ("attention", "network")  # what of an ensemble can be carried over
 MUCH = 0.15  # of NDCG@10: where the weights lose as much, what the blend learned beside the member holds no longer
 ABSENT_LISTS = 2_000  # of evenly spread lists a blend without one member learns
 
 
 def with_absences(
-    blend: Blend, lists: Lists, ranked: Sequence[str], families: Mapping[str, str], options: Options
+    blend: Blend, lists: Lists, ranked: Sequence[str], families: Mapping[str, str], options: Options, kind: str
 ) -> Blend:
     """The chosen blend with weights for the absence of each member that has a say in it.
 
-    A second level and a gate begin as they are in the blend, see `moved`; of an ensemble only the networks serve. Other
-    methods are fitted again without the member, and those too that had learned much beside it. Where they cannot be (it
-    was `single`, or `alpha` lost its last deep member), the best of the others stands in. A prior needs nothing: its
-    other weights just grow.
+    A second level and a gate begin as they are in the blend, see `moved`. Other methods are fitted again without the
+    member, and those too that had learned much beside it. Where they cannot be (it was `single`, or `alpha` lost its
+    last deep member), the best of the others stands in. A prior needs nothing: its other weights just grow.
+
+    Args:
+        blend: the chosen one.
+        lists: to learn from.
+        ranked: the members, the best alone first.
+        families: by member, its family.
+        options: how to fit.
+        kind: the method that serves absences, see `carried`.
     """
     without = {}
     some = lists.take(np.arange(0, len(lists), 1 + (len(lists) - 1) // ABSENT_LISTS)) if len(lists) else lists
     for number, name in enumerate(lists.members):
         fitted = (
-            _fitted_without(name, blend, (some, lists), ranked, families, options) if _has_a_say(name, blend) else None
+            _fitted_without(name, blend, (some, lists), ranked, families, options, kind)
+            if _has_a_say(name, blend)
+            else None
         )
         progress("fuse", number + 1, len(lists.members))
         if fitted is not None:
             without[name] = fitted
     return blend.model_copy(update={"without": without})
+
+
+def carried(chosen: str, judged: Mapping[str, Doubles]) -> str:
+    """The method that serves absences: the chosen one; of an ensemble what of it led in the trial, gate or networks.
+
+    Trees are split where members are; they cannot be carried over to a blend that lacks one.
+    """
+    parts = [name for name in PARTS if name in judged]
+    return max(parts, key=lambda name: mean(judged[name])) if chosen == ENSEMBLE and parts else chosen
 
 
 def _has_a_say(name: str, blend: Blend) -> bool:
@@ -108,6 +126,7 @@ def _fitted_without(
     ranked: Sequence[str],
     families: Mapping[str, str],
     options: Options,
+    kind: str,
 ) -> Blend | None:
     lists, every = some_and_all
     rest = [member for member in ranked if member != name]
@@ -117,10 +136,9 @@ def _fitted_without(
     if begin is not None and _worth(begin, less) < (1 - MUCH) * _worth(blend, lists):
         begin, less = None, every.drop(name)
     known = options.methods(left, pair, lists.moments, begin=begin) if len(lists) else {}
-    kind = ATTENTION if blend.kind == "ensemble" and ATTENTION in known else blend.kind
     if kind in known:
         return known[kind](less)
-    single_stands_in = rest and (blend.kind.startswith(SINGLE) or blend.kind == "alpha")
+    single_stands_in = rest and (kind.startswith(SINGLE) or kind == "alpha")
     return single(rest[0], left) if single_stands_in else None
 
 

@@ -46,9 +46,9 @@ def test_what_is_finished_is_only_judged_and_peers_asked(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("changes", "taken"),
-    [({}, ["all", "families", "families"]), ({"brief": True}, ["nothing"] * 3)],
+    [({}, ["all", "served", "served"]), ({"brief": True}, ["nothing"] * 3)],
 )
-def test_single_members_are_taken_away_in_the_newest_window_alone(changes: dict[str, bool], taken: list[str]) -> None:
+def test_new_fits_without_single_members_are_of_the_newest_window(changes: dict[str, bool], taken: list[str]) -> None:
     case = Case(name="planted", source="shop", protocol="temporal", windows=3, **changes)
     assert [_taken(case, back, Options(Path())) for back in range(3)] == taken
     assert _taken(case, 0, Options(Path(), absences=False)) == "nothing"

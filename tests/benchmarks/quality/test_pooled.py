@@ -5,7 +5,7 @@ import pytest
 from planted_lists import N, lists_of, planted
 
 from benchmarks.quality.lists import NDCG
-from benchmarks.quality.missing import ablation, matrix
+from benchmarks.quality.missing import ablation, against_best, matrix
 from benchmarks.quality.pooled import Pooled, best, gains, ladder, oracle, segments
 from components.evaluate.bootstrap import paired
 
@@ -97,6 +97,19 @@ def test_the_matrix_compares_with_the_best_left_and_with_a_refit() -> None:
     assert found["als"]["over_refit"]["relative"][2] < 0  # the refit finds more
     assert found["text"]["best_remaining"] == "als"
     assert found["text"]["adds"]["relative"][1] > 0
+
+
+def test_what_is_served_is_compared_in_all_windows_a_new_fit_where_there_is_one() -> None:
+    newest, before = planted(), planted(1)
+    served_alone = {name: items for name, items in before.named.items() if not name.startswith("refit/")}
+    both = Pooled((newest, replace(before, named=served_alone)), 0)
+    found, alone = matrix(both), matrix(Pooled((newest,), 0))
+    assert found["als"]["over_refit"] == alone["als"]["over_refit"]
+    assert found["als"]["adds"] == alone["als"]["adds"]
+    served = (newest.values("served/als").mean() + before.values("served/als").mean()) / 2
+    assert found["als"]["served"] == pytest.approx(served)
+    assert found["als"]["over_best_remaining"]["pairs"] == 2 * alone["als"]["over_best_remaining"]["pairs"]
+    assert (against_best(both)["users"], against_best(both)["refitted"]) == (2 * N, N)
 
 
 def test_a_family_contributes_where_the_blend_loses_without_it() -> None:

@@ -8,7 +8,7 @@ from taught_lists import worth
 from turned_shop import NAMES, shop
 
 from components.fuse import absences
-from components.fuse.absences import moved, with_absences
+from components.fuse.absences import carried, moved, with_absences
 from components.fuse.attention import attention
 from components.fuse.heads import softmax_head
 from components.fuse.lists import FitSet, Lists
@@ -61,7 +61,7 @@ def test_the_weights_move_to_where_the_members_left_rank_best(lists: Lists) -> N
 
 
 def test_an_absence_is_served_by_the_networks_of_the_blend_carried_on(lists: Lists, whole: Blend) -> None:
-    found = with_absences(whole, lists, THREE, {}, Options()).without
+    found = with_absences(whole, lists, THREE, {}, Options(), "attention").without
     assert set(found) == set(THREE)
     alone = found["text"]
     assert alone.members == ("als", "idle")
@@ -74,10 +74,25 @@ def test_an_absence_is_served_by_the_networks_of_the_blend_carried_on(lists: Lis
     assert worth(alone, fresh) > 1.1 * worth(softmax_head(less), fresh)
 
 
+def test_of_an_ensemble_what_led_in_the_trial_is_carried_over() -> None:
+    trial = {"network": np.array([0.3, 0.5]), "attention": np.array([0.4, 0.3]), "stacker": np.array([0.9, 0.9])}
+    assert carried("ensemble", trial) == "network"
+    assert carried("ensemble", trial | {"attention": np.array([0.4, np.nan, 0.5])}) == "attention"
+    assert carried("stacker", trial) == "stacker"
+    assert carried("ensemble", {}) == "ensemble"
+
+
+def test_a_gate_that_is_carried_over_keeps_what_it_knows_and_moves_its_weights(lists: Lists, whole: Blend) -> None:
+    found = with_absences(whole, lists, THREE, {}, Options(), "network").without["text"]
+    expected = moved(whole, lists.drop("text"))
+    assert (found.kind, found.attention) == ("network", None)
+    assert (found.weights, found.gate) == (expected.weights, expected.gate)
+
+
 def test_where_much_is_lost_the_method_is_fitted_anew(
     lists: Lists, whole: Blend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is left of the blend is taken as it is, and found wanting: the networks start from nothing."""
     monkeypatch.setattr(absences, "MUCH", -1.0)
-    found = with_absences(whole, lists, THREE, {}, Options()).without["text"]
+    found = with_absences(whole, lists, THREE, {}, Options(), "attention").without["text"]
     assert found == Options().methods(("als", "idle"), None, True)["attention"](lists.drop("text"))
