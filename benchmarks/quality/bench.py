@@ -151,9 +151,9 @@ def run_window(window: Window, folder: Path, options: Options) -> set[str]:
     arguments = {"protocol": window.case.protocol, "effort": window.effort, "seed": options.seed}
     kept.run(composition(arguments, given=kept.given))
     judged = folder / JUDGED
-    if not _is_judged(folder, judged, window.taken, options.any_code):
+    if not _is_judged(window, folder, judged, options.any_code):
         log.info("%s %s: judging", window.case.name, window.name)
-        _judge(folder, judged, window.effort, window.taken)
+        _judge(window, folder, judged)
     return kept.sources | {str(read_json(judged / WINDOW_FILE)["source"])}
 
 
@@ -161,20 +161,22 @@ def _environment(case: Case) -> dict[str, str]:
     return {KEY_VARIABLE: PUBLIC_KEY} if case.public else {}
 
 
-def _is_judged(folder: Path, judged: Path, taken: Taken, any_code: bool) -> bool:
+def _is_judged(window: Window, folder: Path, judged: Path, any_code: bool) -> bool:
     """Was this very release judged, and by this very code."""
     if not (judged / WINDOW_FILE).exists():
         return False
     facts = read_json(judged / WINDOW_FILE)
     release = read_json(Finished(folder).release / MANIFEST_FILE)["release"]
     same = (any_code or facts["source"] == source_digest()) and facts["release"] == release
-    return bool(same and facts["taken"] in ("all", taken))
+    viewed = facts.get("viewed", False) or not window.case.newcomers
+    return bool(same and viewed and facts["taken"] in ("all", window.taken))
 
 
-def _judge(folder: Path, judged: Path, effort: str, taken: Taken) -> None:
+def _judge(window: Window, folder: Path, judged: Path) -> None:
     (judged / WINDOW_FILE).unlink(missing_ok=True)
     judged.mkdir(parents=True, exist_ok=True)
-    arguments = [str(Finished(folder).root.resolve()), str(judged.resolve()), "--effort", effort, "--take", taken]
+    arguments = [str(Finished(folder).root.resolve()), str(judged.resolve())]
+    arguments += ["--effort", window.effort, "--take", window.taken, *(["--viewed"] if window.case.newcomers else [])]
     code = start("benchmarks.quality.measure", arguments, judged / "log.txt")
     if code:
         raise CuveeError(f"Judging {folder} failed (exit code {code}). The log is {judged / 'log.txt'}.")

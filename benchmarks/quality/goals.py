@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.quality.lists import FUSED, MEMBER, NDCG, PEER, RECALL_10, named
-from benchmarks.quality.pooled import LARGE
+from benchmarks.quality.pooled import LARGE, POPULARITY
 from serving.queries import DISCOVERY, NEXT_BASKET
 
 SPORTS, JOURNEY, NEWCOMERS = ("sports", "sports_full"), "journey", "journey_newcomers"
@@ -41,7 +41,7 @@ def goals(quality: Numbers) -> list[Numbers]:
         for task, found in sorted(case["tasks"].items()):
             lines += _own(name, task, found, case)
             rules = (_gain, _repeats, _large_segments, _coverage, _cold, _absent)
-            for rule in (_cold,) if name == NEWCOMERS else rules:  # run for those of whom nothing is known alone
+            for rule in (_cold, _viewed) if name == NEWCOMERS else rules:  # run for those of whom nothing is known
                 lines += rule(name, task, found)
     lines += _families(quality["cases"])
     lines.append(_twice(quality.get("check")))
@@ -128,14 +128,22 @@ def _coverage(name: str, task: str, found: Numbers) -> Iterator[Line]:
 
 def _cold(name: str, task: str, found: Numbers) -> Iterator[Line]:
     for segment, words in (("cold", "users without history"), ("new_items", "items nobody had met")):
-        gain = found["segments"][segment].get("popularity")
-        if gain is None:
-            yield Line(name, task, f"{words}: fused beats popularity", "none in this data", None)
-            continue
-        told = f"{gain['ours']:.4f} against {gain['theirs']:.4f}, {gain['pairs']} users"
-        few = gain["pairs"] < FEW and gain["difference"][1] <= 0
-        told, held = (f"{told}: too few to judge", None) if few else (told, gain["difference"][1] > 0)
-        yield Line(name, task, f"{words}: fused beats popularity", told, held)
+        yield _beats(name, task, words, found["segments"][segment].get("popularity"))
+
+
+def _viewed(name: str, task: str, found: Numbers) -> Iterator[Line]:
+    gain = found["viewed"]["gains"].get(POPULARITY) if found.get("viewed") else None
+    yield _beats(name, task, "users without history who viewed one product", gain)
+
+
+def _beats(name: str, task: str, words: str, gain: Numbers | None) -> Line:
+    goal = f"{words}: fused beats popularity"
+    if gain is None:
+        return Line(name, task, goal, "none in this data", None)
+    told = f"{gain['ours']:.4f} against {gain['theirs']:.4f}, {gain['pairs']} users"
+    few = gain["pairs"] < FEW and gain["difference"][1] <= 0
+    told, held = (f"{told}: too few to judge", None) if few else (told, gain["difference"][1] > 0)
+    return Line(name, task, goal, told, held)
 
 
 def _absent(name: str, task: str, found: Numbers) -> Iterator[Line]:

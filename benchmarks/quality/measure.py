@@ -2,7 +2,8 @@
 
 Writes, per task, <task>.npz (every member, every method, the blend as served), <task>.families.npz (the same users,
 with families of members left out), <task>.absent.npz (a seeded sample of them, with single members taken away, the
-blend as served and, where all is taken, learned again), and window.json with the facts and what each member costs.
+blend as served and, where all is taken, learned again), <task>.viewed.npz (those without history, who have viewed one
+product), and window.json with the facts and what each member costs.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from benchmarks.quality.absent import Absences, Taken, take_families, take_membe
 from benchmarks.quality.costs import costs
 from benchmarks.quality.lists import FUSED, MEMBER, METHOD, REFIT, SERVED, Lists, named
 from benchmarks.quality.steps import source_digest
+from benchmarks.quality.viewed import take_one_view
 from components.common import columns as c
 from components.common.config import Effort
 from components.common.files import read_json, write_json
@@ -58,7 +60,9 @@ class Finished:
         return sorted(self.root.glob("train-*/members"))
 
 
-def measure(run: Finished, out: Path, effort: Effort, taken: Taken, workers: int) -> dict[str, Any]:
+def measure(
+    run: Finished, out: Path, effort: Effort, taken: Taken, workers: int, viewed: bool = False
+) -> dict[str, Any]:
     """Judge *run* and write its lists to *out*; returns what window.json holds.
 
     Args:
@@ -68,6 +72,7 @@ def measure(run: Finished, out: Path, effort: Effort, taken: Taken, workers: int
         taken: what is taken away too. "served": every family, with a new fit; every member, as it is served without.
             "all": every member with a new fit, too, which takes most of the time.
         workers: batches judged at once.
+        viewed: are users without history judged a second time, after one product viewed.
     """
     shop, engine = Prepared.load(run.prepared), Engine.load(run.release)
     tasks = [DISCOVERY, NEXT_BASKET] if shop.split.repeats else [DISCOVERY]
@@ -81,10 +86,15 @@ def measure(run: Finished, out: Path, effort: Effort, taken: Taken, workers: int
             take_families(asked, lists, states).save(out / f"{task}.families.npz")
             rows, kinds = _sample(len(lists), shop.split.seed), (SERVED, REFIT) if taken == "all" else (SERVED,)
             take_members(asked, lists.take(rows), states.take(rows), kinds).save(out / f"{task}.absent.npz")
+        if viewed:
+            after = take_one_view(shop, engine, lists, states, task, workers)
+            if after is not None:
+                after.save(out / f"{task}.viewed.npz")
     window = {
         "release": engine.digest,
         "source": source_digest(),
         "taken": taken,
+        "viewed": viewed,
         "protocol": shop.split.protocol,
         "seed": shop.split.seed,
         "effort": effort,
@@ -134,9 +144,10 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--effort", default="fast", choices=("fast", "full"))
     parser.add_argument("--take", default="all", choices=("all", "served", "nothing"), help="away")
+    parser.add_argument("--viewed", action="store_true", help="judge users without history after one product viewed")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
-    measure(Finished(options.run), options.out, options.effort, options.take, options.workers)
+    measure(Finished(options.run), options.out, options.effort, options.take, options.workers, options.viewed)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,8 @@ def _case(case: Numbers) -> str:
 
 def _task(found: Numbers, peers: Numbers) -> list[str]:
     parts = [_ladder(found), _oracle(found), _segments(found["segments"])]
+    if found.get("viewed"):
+        parts.append(_viewed(found["viewed"]))
     if found["missing"] and found["missing"]["members"]:
         parts += [_missing(found["missing"]), _families(found["missing"]["families"])]
     return parts + ([_peers(peers)] if peers else [])
@@ -134,6 +136,14 @@ def _segments(segments: Numbers) -> str:
             )
         )
     return table(("segment", "users", "fused", "best member", "popularity", "fused − best member"), rows)
+
+
+def _viewed(found: Numbers) -> str:
+    told = (
+        f"Users without history, after one product viewed ({found['users']:,} users; that product is not relevant and "
+        "shown by no list; nothing viewed: what the blend shows the same users before):\n\n"
+    )
+    return told + _ladder(found)
 
 
 def _missing(found: Numbers) -> str:

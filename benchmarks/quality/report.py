@@ -28,7 +28,7 @@ def case_report(windows: Sequence[Path], seed: int) -> Numbers:
 
     Args:
         windows: folders of judged windows, the newest first: window.json, <task>.npz, <task>.families.npz,
-            <task>.absent.npz and peers/<task>/<peer>.json and .npz.
+            <task>.absent.npz, <task>.viewed.npz and peers/<task>/<peer>.json and .npz.
         seed: of the intervals.
     """
     facts = [read_json(window / WINDOW_FILE) for window in windows]
@@ -48,7 +48,7 @@ def case_report(windows: Sequence[Path], seed: int) -> Numbers:
 
 
 def task_report(windows: Sequence[Path], task: str, seed: int) -> Numbers:
-    """Ladder, gains, oracle, segments and, where members were taken away, what that does."""
+    """Ladder, gains, oracle, segments and, where it was tried, what taking members away and one view do."""
     pooled = Pooled(tuple(_with_peers(window, task) for window in windows), seed)
     leader = best(pooled, MEMBER)
     if leader is None:
@@ -63,7 +63,17 @@ def task_report(windows: Sequence[Path], task: str, seed: int) -> Numbers:
         "oracle": oracle(pooled, leader),
         "segments": segments(pooled, leader),
         "missing": _missing(windows, task, seed),
+        "viewed": _viewed(windows, task, seed),
     }
+
+
+def _viewed(windows: Sequence[Path], task: str, seed: int) -> Numbers | None:
+    """Of users without history who have viewed one product: ladder and gains; None where nobody was asked so."""
+    files = [window / f"{task}.viewed.npz" for window in windows]
+    if not all(path.exists() for path in files):
+        return None
+    pooled = Pooled(tuple(map(Lists.load, files)), seed)
+    return {"users": sum(map(len, pooled.windows)), "ladder": ladder(pooled), "gains": gains(pooled)}
 
 
 def _missing(windows: Sequence[Path], task: str, seed: int) -> Numbers | None:

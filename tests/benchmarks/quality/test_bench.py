@@ -8,7 +8,7 @@ from finished_run import finished_run
 from shops import write_small_shop
 
 from benchmarks.quality.__main__ import main
-from benchmarks.quality.bench import Options, Plan, Window, _taken, run
+from benchmarks.quality.bench import Options, Plan, Window, _is_judged, _taken, run
 from benchmarks.quality.check import differences
 from benchmarks.quality.shops import Case
 from benchmarks.quality.steps import Step, composition, source_digest
@@ -52,6 +52,18 @@ def test_new_fits_without_single_members_are_of_the_newest_window(changes: dict[
     case = Case(name="planted", source="shop", protocol="temporal", windows=3, **changes)
     assert [_taken(case, back, Options(Path())) for back in range(3)] == taken
     assert _taken(case, 0, Options(Path(), absences=False)) == "nothing"
+
+
+def test_a_window_that_was_judged_without_views_is_judged_again_where_newcomers_are_asked(tmp_path: Path) -> None:
+    """The steps stay: only what was judged lacks something, and only in the case that asks for it."""
+    judged = tmp_path / "judged"
+    write_json(tmp_path / "package" / "release" / "manifest.json", {"release": "a"})
+    for viewed, wanted in (({}, False), ({"viewed": False}, False), ({"viewed": True}, True)):
+        write_json(judged / "window.json", {"source": "old", "release": "a", "taken": "nothing", **viewed})
+        for newcomers, expected in ((0.3, wanted), (0.0, True)):
+            case = Case(name="planted", source="shop", protocol="temporal", brief=True, newcomers=newcomers)
+            window = Window(case, "window_0", tmp_path, "fast", "nothing")
+            assert _is_judged(window, tmp_path, judged, any_code=True) is expected
 
 
 def test_the_share_of_all_users_is_the_newest_window_where_both_take_the_same_effort() -> None:

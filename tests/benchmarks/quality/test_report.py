@@ -98,7 +98,29 @@ def test_goals_are_computed(quality: dict[str, Any]) -> None:
 def test_newcomers_are_judged_by_what_newcomers_get_alone(quality: dict[str, Any]) -> None:
     quality["cases"] = {"journey_newcomers": quality["cases"]["journey"]}
     told = {line["goal"].partition(":")[0] for line in goals(quality) if line["case"] == "journey_newcomers"}
-    assert told == {"users without history", "items nobody had met"}
+    assert told == {"users without history", "items nobody had met", "users without history who viewed one product"}
+
+
+def test_one_view_has_figures_a_table_and_a_line_of_its_own(tmp_path: Path) -> None:
+    """Of 900 users fused finds what als finds and a tenth more, popularity little."""
+    folder = window(tmp_path / "w", planted())
+    planted(7).save(folder / "discovery.viewed.npz")
+    case = case_report([folder], seed=0)
+    seen = case["tasks"]["discovery"]["viewed"]
+    assert seen["users"] == N
+    fused, popular = planted(7).values("fused").mean(), planted(7).values("member/popularity").mean()
+    assert seen["ladder"]["fused"]["ndcg@10"] == pytest.approx(fused)
+    quality = {"conditions": conditions(0, "full", {"abc"}), "cases": {"journey_newcomers": case}, "check": None}
+    line = next(line for line in goals(quality) if line["goal"].startswith("users without history who viewed one"))
+    assert line["found"] == f"{fused:.4f} against {popular:.4f}, {N} users"
+    assert line["holds"]
+    text = render(quality, goals(quality), [])
+    assert "after one product viewed (900 users" in text
+    assert f"| popularity | {popular:.4f} [" in text.split("after one product viewed")[1]
+    ours = seen["gains"]["member/popularity"]
+    ours["difference"] = [-0.1, -0.2, -0.05]
+    missed = [line["goal"] for line in goals(quality) if line["holds"] is False]
+    assert "users without history who viewed one product: fused beats popularity" in missed
 
 
 def test_a_goal_that_is_missed_says_so(quality: dict[str, Any]) -> None:
