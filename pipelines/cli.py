@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
-from components.common.config import Effort, Protocol
+from components.common.config import Effort, Protocol, Smaller
 from components.common.errors import ConfigError, CuveeError
 from pipelines import cli_canary, cli_search
 
@@ -40,6 +40,7 @@ def run(
     encoder: Annotated[str, typer.Option(help="minilm-int8, or a text encoder's folder.")] = "minilm-int8",
     settings: Annotated[str, typer.Option(help="Numbers found by cuvee tune; default: the run chooses.")] = "",
     image_encoder: Annotated[str, typer.Option(help="auto, mobilenet-v2, own-categories, or a folder.")] = "auto",
+    smaller: Annotated[str, typer.Option(help="A smaller release: float16, int8, pruned, pruned-int8.")] = "none",
     compiled: Annotated[Path | None, typer.Option(help="Run this compiled pipeline instead.")] = None,
 ) -> None:
     """Run the whole pipeline on this machine."""
@@ -50,7 +51,8 @@ def run(
         {
             "data": data, "out": out, "config": config, "relations": relations, "protocol": cast(Protocol, protocol),
             "effort": cast(Effort, effort), "seed": seed, "store": store or out / "store", "encoder": encoder,
-            "settings": settings, "image_encoder": image_encoder, "compiled": compiled,
+            "settings": settings, "image_encoder": image_encoder, "smaller": cast(Smaller, smaller),
+            "compiled": compiled,
         },
         "options of cuvee run",
     )  # fmt: skip

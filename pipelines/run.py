@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from components.common.config import Config, Effort, Protocol
+from components.common.config import Config, Effort, Protocol, Smaller
 from components.common.errors import CuveeError
 from components.common.files import read_json, write_json
 from components.common.settings import Settings
@@ -37,6 +37,7 @@ class RunSettings(Config):
     encoder: str = "minilm-int8"
     settings: str = ""
     image_encoder: str = "auto"
+    smaller: Smaller = "none"
     compiled: Path | None = None
 
     def arguments(self) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def train_and_deploy(
     encoder: str = "minilm-int8",
     settings: str = "",
     image_encoder: str = "auto",
+    smaller: str = "none",
 ) -> None:
     """Train, fuse, evaluate and, past the gate, deploy.
 
@@ -56,6 +57,8 @@ def train_and_deploy(
         settings: a settings file of `cuvee tune`, or its content as JSON; empty: the run chooses every number.
         image_encoder: what looks at photos: `mobilenet-v2` (a package's weights), `own-categories` (a small network
             that learns the catalogue's own), a folder, or `auto`: the package where it is installed.
+        smaller: `none`, or `float16`, `int8`, `pruned`, `pruned-int8`: keep the release in fewer bytes, where the
+            blend loses at most .1% of NDCG@10 on the fit windows by it.
     """
     tables = ingest(source=data, config=config, store=store)
     checked = validate(tables=tables.outputs["tables"])
@@ -78,7 +81,7 @@ def train_and_deploy(
         effort=effort, seed=seed, settings=settings,
     ).outputs["fusion"]  # fmt: skip
     release = package(
-        prepared=shop, embeddings=embeddings, fusion=fusion, cf=cf, deep=deep, text=text, rules=rules
+        prepared=shop, embeddings=embeddings, fusion=fusion, cf=cf, deep=deep, text=text, rules=rules, smaller=smaller
     ).outputs["release"]
     verdict = evaluate(
         release=release, prepared=shop, features=features, fusion=fusion, store=store, relations=relations

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from serving.compact import widened
+
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -22,10 +24,13 @@ CELLS = 2**18
 
 
 def stored(path: Path) -> npt.NDArray[Any]:
-    """The array of an .npy file; a large one is mapped and read-only: all workers of a machine share its memory."""
+    """The array of an .npy file; a large one is mapped and read-only: all workers of a machine share its memory.
+
+    One that is kept in fewer bytes is made wide in the memory of whoever reads it; see serving.compact.
+    """
     if path.stat().st_size < MAPPED_BYTES:
-        return np.asarray(np.load(path, allow_pickle=False))
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)).view(np.ndarray)
+        return widened(np.asarray(np.load(path, allow_pickle=False)))
+    return widened(np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)).view(np.ndarray))
 
 
 def top_k(scores: Floats, k: int) -> Ints:

@@ -4,6 +4,7 @@ A member's test file says `from member_contract import MemberContract` (pytest n
 subclasses it and gives `train`; a member that needs more than the prepared shop makes it there.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from components.common.config import Config, ShopConfig
 from components.common.errors import ConfigError
 from components.common.files import read_json
 from components.common.prepared import Cut, Prepared, Split
+from components.package.smaller import WAYS, make_smaller
 from serving.arrays import Bools, Floats, Ints, Longs
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Member, load_members
@@ -24,6 +26,7 @@ from serving.queries import RECOMMEND, Queries
 from serving.states import UserStates
 
 DAY = 86_400_000_000
+ROUNDED = 0.03  # of a user's spread of scores, what numbers kept in a byte may move one
 START = 1_700_000_000_000_000
 GROUPS, GROUP_SIZE, USERS, VISITS = 3, 5, 48, 6
 COLD = GROUPS * GROUP_SIZE  # the row of the one item nobody ever met
@@ -265,6 +268,19 @@ class MemberContract:
         assert type(members[folder.name]) is self.member
         assert read_json(folder / MEMBER_FILE)["kind"] == self.member.kind
         np.testing.assert_array_equal(self.scores(members[folder.name], states), self.scores(loaded, states))
+
+    def test_kept_small_it_says_nearly_the_same(
+        self, loaded: Member, folder: Path, catalogue: Catalogue, states: UserStates, tmp_path: Path
+    ) -> None:
+        whole = self.scores(loaded, states)
+        spread = np.nanmax(whole, axis=1, keepdims=True) - np.nanmin(whole, axis=1, keepdims=True)
+        for how in WAYS:
+            shutil.copytree(folder, tmp_path / how / folder.name)
+            make_smaller(tmp_path / how, how)
+            small = self.scores(self.member.load(tmp_path / how / folder.name, catalogue), states)
+            np.testing.assert_array_equal(np.isnan(small), np.isnan(whole))
+            if not how.startswith("pruned"):
+                assert (np.isnan(whole) | (np.abs(small - whole) <= ROUNDED * spread)).all(), how
 
     def test_nothing_that_executes_is_written(self, folder: Path) -> None:
         assert {path.suffix for path in folder.rglob("*") if path.is_file()} <= LOADABLE

@@ -16,6 +16,7 @@ def package(
     text: Input[Model],
     rules: Input[Model],
     release: Output[Model],
+    smaller: str = "none",
 ) -> None:
     """Assemble one release with its manifest of hashes; see components.package.run.package."""
     from pathlib import Path
@@ -26,5 +27,8 @@ def package(
         from components.package.run import package
 
         members = [Path(family.path) for family in (cf, deep, text, rules)]
-        made = package(Path(prepared.path), Path(embeddings.path), Path(fusion.path), members, Path(release.path))
-    release.metadata.update({"release": made.release, "members": list(made.members), "items": made.items})
+        shop, texts, blends, out = (Path(part.path) for part in (prepared, embeddings, fusion, release))
+        made = package(shop, texts, blends, members, out, smaller)
+    size = sum(entry.bytes for entry in made.files.values())
+    about = {"release": made.release, "members": list(made.members), "items": made.items, "bytes": size}
+    release.metadata.update(about)
