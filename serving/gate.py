@@ -72,16 +72,16 @@ class Gate(Config):
         Returns:
             (n, c, K, F) float32, members in the order of the blend.
         """
-        on = self.on(context)
-        n, c, units = on.shape
-        return (on.reshape(n * c, units) @ self.table).reshape(n, c, self.size, len(FEATURES))
+        n, c, _ = context.shape
+        added: Floats = np.matmul(self.on(context).transpose(0, 2, 1), self.table)
+        return added.reshape(n, c, self.size, len(FEATURES))
 
     def on(self, context: Floats) -> Floats:
-        """(n, c, H) how far each unit is on in the (n, c, len(CONTEXT)) *context*."""
+        """(n, H, c) how far each unit is on in the (n, c, len(CONTEXT)) *context*."""
         slopes, bias, _ = self._arrays
-        n, c, width = context.shape
-        level = (context.reshape(n * c, width) @ slopes + bias).reshape(n, c, len(bias))
-        return np.tanh(level) if self.activation == "tanh" else (level >= 0).astype(np.float32)
+        level: Floats = np.matmul(slopes, context.transpose(0, 2, 1))
+        level += bias[:, None]
+        return np.tanh(level, out=level) if self.activation == "tanh" else (level >= 0).astype(np.float32)
 
     @property
     def table(self) -> Floats:
@@ -90,11 +90,11 @@ class Gate(Config):
 
     @cached_property
     def _arrays(self) -> tuple[Floats, Floats, Floats]:
-        """(G, H) slopes and (H,) biases over the whole context as it comes, and (H, K x F) out; read-only."""
+        """(H, G) slopes and (H,) biases over the whole context as it comes, and (H, K x F) out; read-only."""
         hidden = np.array(self.hidden)
         inner = hidden[:, :-1] / np.array(self.scale)
-        slopes = np.zeros((len(CONTEXT), len(hidden)))
-        slopes[[CONTEXT.index(name) for name in self.inputs]] = inner.T
+        slopes = np.zeros((len(hidden), len(CONTEXT)))
+        slopes[:, [CONTEXT.index(name) for name in self.inputs]] = inner
         bias = hidden[:, -1] - inner @ np.array(self.center)
         return _frozen(slopes), _frozen(bias), _frozen(np.array(self.out))
 

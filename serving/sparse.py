@@ -14,6 +14,8 @@ from scipy.sparse import _sparsetools as loops
 
 from serving.arrays import Floats, Ints, Longs
 
+MANY = 16  # questions from which a row of a matrix is read once for all of them
+
 
 @dataclass(frozen=True)
 class Weighted:
@@ -111,6 +113,13 @@ def along(asked: Weighted, values: Floats) -> Floats:
 
 def of_each(matrix: SparseRows, wanted: Floats) -> Floats:
     """(n, rows) products of every row of *matrix* with every one of (n, columns) *wanted*."""
+    if len(wanted) >= MANY:
+        turned = np.zeros((len(matrix.sizes), len(wanted)), dtype=np.float32)
+        loops.csr_matvecs(
+            len(turned), matrix.width, len(wanted), matrix.indptr, matrix.indices, matrix.data,
+            np.ascontiguousarray(wanted.T, dtype=np.float32).ravel(), turned.ravel(),
+        )  # fmt: skip
+        return np.ascontiguousarray(turned.T)
     out = np.zeros((len(wanted), len(matrix.sizes)), dtype=np.float32)
     for row, one in zip(out, np.ascontiguousarray(wanted, dtype=np.float32), strict=True):
         loops.csr_matvec(len(matrix.sizes), matrix.width, matrix.indptr, matrix.indices, matrix.data, one, row)

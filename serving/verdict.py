@@ -171,7 +171,7 @@ def _linear(ready: Ready, evidence: Evidence) -> Floats:
     said = np.matmul(ready.table, evidence.rows)  # (n, 1 + H, c)
     total = said[:, 0].copy()
     if ready.blend.gate is not None:
-        total += np.einsum("nch,nhc->nc", ready.blend.gate.on(evidence.context), said[:, 1:])
+        total += np.einsum("nhc,nhc->nc", ready.blend.gate.on(evidence.context), said[:, 1:])
     return np.asarray(total)
 
 
@@ -183,8 +183,7 @@ def _weighted(ready: Ready, evidence: Evidence) -> Floats:
     total = np.einsum("fk,nfkc->nck", weights[0], features)
     if ready.blend.gate is not None:
         on = ready.blend.gate.on(evidence.context)
-        n, c, units = on.shape
-        own = (on.reshape(n * c, units) @ ready.table[1:]).reshape(n, c, *weights.shape[1:])
+        own = np.matmul(on.transpose(0, 2, 1), ready.table[1:]).reshape(*evidence.valid.shape, *weights.shape[1:])
         total += np.einsum("ncfk,nfkc->nck", own, features)
     return np.asarray(total)
 

@@ -34,7 +34,7 @@ from serving.states import UserStates
 
 SCHEMA_VERSION = 1
 METRICS_FILE, VERDICT_FILE, REPORT_FILE, CARD_FILE = "metrics.json", "verdict.json", "report.html", "model_card.md"
-LADDER_USERS = 2_500  # for whom every blend is ranked; the blend that serves and the members, for all
+LADDER_USERS = 1_500  # for whom every blend is ranked; the blend that serves and the members, for all
 JUDGEMENTS_FILE, FIT_REPORT = "judgements.parquet", "fit_report.json"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from components.fuse.adamw import AdamW
 from components.fuse.lists import Lists
 from components.fuse.second_level import DEPTH, FEWEST_LISTS, SecondLevel, Start
 from serving.arrays import Floats
@@ -88,13 +89,11 @@ def _fit(read: Floats, second: SecondLevel, seed: int, epochs: int, begin: Net |
         net = Network(read.shape[2])
         if begin is not None:
             net.become(begin)
-        search = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=DECAY)
+        search = AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=DECAY)
         for rows in _batches(len(second), seed, epochs):
             scores = net(_tensor(read[rows]), second.look.take(rows)) + _tensor(second.linear[rows])
             loss = -(_tensor(share[rows]) * scores.log_softmax(dim=1)).sum(dim=1).mean()
-            search.zero_grad()
-            loss.backward()
-            search.step()
+            search.step(loss)
     return net.numbers()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.fuse.absences import carried, pair_of, with_absences
-from components.fuse.choice import PLENTY, choose, mean
+from components.fuse.choice import PLENTY, choose, mean, promised
 from components.fuse.coverage import SPARE, Option, Trade, catalogue_size, spread, trades, widest
 from components.fuse.judging import cross_fit, held_out, judge, judge_alone
 from components.fuse.lists import FitSet, Lists
@@ -19,6 +19,7 @@ from serving.calibration import FEATURES
 
 Doubles = npt.NDArray[np.float64]
 DEFAULT = Options()
+NEAR = 6  # methods whose reaches and seats are tried
 
 
 def fit_task(
@@ -80,9 +81,10 @@ def _tried(
     host: str,
     everyone: int,
 ) -> dict[Option, Trade]:
-    """What methods, reaches and seats are worth and show where there is plenty to judge by: of what is nearly best."""
-    worth = {name: mean(values) for name, values in judged.items()}
-    near = [name for name in worth if worth[name] >= (1 - max(SPARE.values())) * max(worth.values())]
+    """What methods, reaches and seats are worth and show where there is plenty to judge by: of the `NEAR` best."""
+    worth = {name: promised(name) * mean(values) for name, values in judged.items()}
+    spared = (1 - max(SPARE.values())) * max(worth.values())
+    near = [name for name in sorted(worth, key=lambda name: -worth[name])[:NEAR] if worth[name] >= spared]
     some = [{name: table[name] for name in near} | {member.kind: member} for table in tables]
     return trades(sets, folds, some, host, everyone)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from serving.sparse import SparseRows, Weighted, along, mixed, of_each
+from serving.sparse import MANY, SparseRows, Weighted, along, mixed, of_each
 
 ROWS, COLUMNS = 7, 5
 SEEDS = st.integers(0, 10_000)
@@ -56,6 +56,14 @@ def test_vectors_are_mixed_as_by_a_product(seed: int) -> None:
     np.testing.assert_array_equal(mixed(weighted(asked), vectors), asked @ vectors)
     np.testing.assert_array_equal(of_each(SparseRows(matrix), vectors[:3]), (matrix @ vectors[:3].T).T)
     np.testing.assert_array_equal(along(weighted(asked), vectors[:, 0].copy()), asked @ vectors[:, 0])
+
+
+@given(SEEDS)
+def test_many_questions_get_what_each_gets_alone(seed: int) -> None:
+    matrix = SparseRows(drawn(seed)[1])
+    wanted = np.random.default_rng(seed).normal(size=(MANY + 3, COLUMNS)).astype(np.float32)
+    alone = np.concatenate([of_each(matrix, wanted[row : row + 1]) for row in range(len(wanted))])
+    np.testing.assert_array_equal(of_each(matrix, wanted), alone)
 
 
 def test_no_question_gives_no_row() -> None:
