@@ -174,12 +174,13 @@ def tell(name: str, found: Found) -> None:
     """One line for each scenario, one for the steps, one for the batch."""
     log.info("%s: %d items, members %s", name, found["items"], ", ".join(found["members"]))
     for scenario, values in found["scenarios"].items():
-        log.info("  %-20s p50 %.2f  p99 %.2f  work %.2f ms", scenario, *values.values())
-    log.info("  steps of recommend: %s", "  ".join(f"{step} {ms:.2f}" for step, ms in found["steps"].items()))
+        told = "  ".join(f"{key.removesuffix('_ms')} {values[key]:.2f}" for key in ("p50_ms", "p99_ms", "cpu_ms"))
+        log.info("  %-20s %s ms", scenario, told)
+    log.info("  steps of recommend: %s", "  ".join(f"{step} {found['steps'][step]:.2f}" for step in STEPS))
     batch = found["batch"]
     log.info(
         "  batch: %.0f users/s a core, single differs by %.1e, %d lists moved; CF alone %.0f users/s a core; %.0f MB",
-        *batch.values(),
+        *(batch[key] for key in ("users_a_second", "furthest", "moved", "cf_users_a_second")),
         found["peak_mb"],
     )
 

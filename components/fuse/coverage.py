@@ -20,7 +20,7 @@ from serving.breadth import held_back, liked, popular, seated
 from serving.evidence import Evidence
 from serving.verdict import totals
 
-BROAD = 1 / 3  # of the catalogue: a shop whose best member alone shows as much lives from its breadth
+BROAD = 1 / 3  # of the catalogue: a shop with more users than items whose best member shows as much lives from breadth
 SPARE = {True: 0.08, False: 0.05}  # share of the best NDCG that may be given; in a broad shop, in others
 WIDE = {True: 1.0, False: 0.8}  # of the items that the best member alone shows: as many are enough
 REACHES = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)  # how far the popular may be held back, the first: not at all
@@ -119,7 +119,7 @@ def expected(counts: Longs, lists: int, everyone: int) -> float:
     return float(seen + unseen * (1 - (1 - once / (lists * unseen + once)) ** (everyone - lists)))
 
 
-def widest(found: Mapping[Option, Trade], member: str, n_items: int) -> Option:
+def widest(found: Mapping[Option, Trade], member: str, n_items: int, users: int) -> Option:
     """The best method, reach and seats, unless they show far fewer items than the best member alone and others do not.
 
     Those others must be nearly as good as the best. Of those that show enough the best is taken; where none does, in a
@@ -129,9 +129,10 @@ def widest(found: Mapping[Option, Trade], member: str, n_items: int) -> Option:
         found: by option. They hold the best member alone, too.
         member: its name.
         n_items: of the catalogue.
+        users: of the shop. Where they are fewer than the items, not everything can be shown to somebody who cares.
     """
     alone = found[Option(member, REACHES[0], SEATS[0])].covers
-    broad = alone >= BROAD * n_items > 0
+    broad = alone >= BROAD * n_items > 0 and users > n_items
     worth = {option: promised(option.method) * trade.worth for option, trade in found.items()}
     best = max(worth, key=lambda option: worth[option])
     enough, spared = WIDE[broad] * alone, (1 - SPARE[broad]) * worth[best]

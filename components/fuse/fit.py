@@ -54,7 +54,8 @@ def fit_task(
     taken, tried = Option(choose(judged, alone, len(lists)), 0.0, 0), {}
     if len(lists) >= PLENTY:
         tried = _tried(sets, folds, tables, judged, single(ranked[0], members), ranked[0], options.everyone)
-        taken = widest(tried, f"{SINGLE}{ranked[0]}", catalogue_size(sets))
+        users = max(options.everyone, sum(map(len, sets)))
+        taken = widest(tried, f"{SINGLE}{ranked[0]}", catalogue_size(sets), users)
     chosen = taken.method
     known = options.methods(members, pair, lists.moments, chosen) if len(lists) else {}
     blends = fixed | {name: method(lists) for name, method in known.items()}

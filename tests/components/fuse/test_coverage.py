@@ -110,7 +110,7 @@ def options(**methods: tuple[float, int]) -> dict[Option, Trade]:
 
 
 def test_in_a_broad_shop_a_blend_nearly_as_good_that_shows_more_is_taken() -> None:
-    chosen = partial(widest, member="knn", n_items=2000)
+    chosen = partial(widest, member="knn", n_items=2000, users=3000)
     found = options(
         network=(0.0400, 500), greedy=(0.0395, 510), least=(0.0370, 1001), voting=(0.036, 1100), knn=(0.03, 1000)
     )
@@ -123,23 +123,30 @@ def test_in_a_broad_shop_a_blend_nearly_as_good_that_shows_more_is_taken() -> No
     assert chosen(short)[0] == "least"  # none of the good ones shows enough: the one that shows most
 
 
+def test_where_items_outnumber_users_four_fifths_of_the_best_member_s_are_enough() -> None:
+    found = options(network=(0.0400, 850), least=(0.0390, 1001), knn=(0.03, 1000))
+    assert widest(found, "knn", 2000, 2001)[0] == "least"
+    assert widest(found, "knn", 2000, 2000)[0] == "network"
+
+
 def test_elsewhere_less_is_given_for_less() -> None:
     found = options(network=(0.0400, 50), least=(0.0381, 80), knn=(0.03, 100))
-    assert widest(found, "knn", 2000)[0] == "least"
-    assert widest(options(network=(0.0400, 50), least=(0.0379, 80), knn=(0.03, 100)), "knn", 2000)[0] == "network"
-    assert widest(options(network=(0.0400, 50), least=(0.0381, 79), knn=(0.03, 100)), "knn", 2000)[0] == "network"
-    assert widest(options(network=(0.0400, 0), knn=(0.03, 0)), "knn", 0)[0] == "network"
+    assert widest(found, "knn", 2000, 3000)[0] == "least"
+    assert widest(options(network=(0.0400, 50), least=(0.0379, 80), knn=(0.03, 100)), "knn", 2000, 3000)[0] == "network"
+    assert widest(options(network=(0.0400, 50), least=(0.0381, 79), knn=(0.03, 100)), "knn", 2000, 3000)[0] == "network"
+    assert widest(options(network=(0.0400, 0), knn=(0.03, 0)), "knn", 0, 3000)[0] == "network"
 
 
 def test_the_popular_is_held_back_where_that_is_better_and_no_further() -> None:
     found = options(network=(0.04, 900), knn=(0.03, 1000))
-    assert widest(found, "knn", 20_000) == ("network", REACHES[0], 0)
-    assert widest(found | {Option("network", 1.0, 0): Trade(0.0401, 950)}, "knn", 20_000) == ("network", 1.0, 0)
+    assert widest(found, "knn", 20_000, 30_000) == ("network", REACHES[0], 0)
+    assert widest(found | {Option("network", 1.0, 0): Trade(0.0401, 950)}, "knn", 20_000, 30_000) == ("network", 1.0, 0)
 
 
 def test_what_is_averaged_when_it_serves_counts_for_more_here_too() -> None:
     found = options(network=(0.04, 900), attention=(0.03985, 900), knn=(0.03, 1000))
-    assert widest(found, "knn", 20_000)[0] == "attention"
+    assert widest(found, "knn", 20_000, 30_000)[0] == "attention"
     assert (
-        widest(options(network=(0.04, 900), attention=(0.0397, 900), knn=(0.03, 1000)), "knn", 20_000)[0] == "network"
+        widest(options(network=(0.04, 900), attention=(0.0397, 900), knn=(0.03, 1000)), "knn", 20_000, 30_000)[0]
+        == "network"
     )
