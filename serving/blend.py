@@ -52,6 +52,7 @@ class Blend(Config):
     host: str = Field("", description="the member whose candidates take the seats")
     without: dict[str, "Blend"] = Field(default_factory=dict, description="by absent member: fitted without it")
     strangers: "Blend | None" = Field(None, description="for users without a history: learned of them")
+    newcomers: dict[int, "Blend"] = Field(default_factory=dict, description="by products of a short history: for them")
     features: tuple[str, ...] = FEATURES
 
     @model_validator(mode="after")
@@ -74,8 +75,12 @@ class Blend(Config):
 
     @model_validator(mode="after")
     def _stands_in(self) -> "Blend":
-        if self.strangers is not None and self.strangers.members != self.members:
-            raise ValueError(f"the blend for strangers weighs {self.strangers.members}; the blend {self.members}")
+        own = [("strangers", self.strangers), *(("newcomers", other) for other in self.newcomers.values())]
+        for whose, other in own:
+            if other is not None and other.members != self.members:
+                raise ValueError(f"the blend for {whose} weighs {other.members}; the blend {self.members}")
+        if any(size < 1 for size in self.newcomers):
+            raise ValueError(f"newcomers have met one product or more; found blends for {sorted(self.newcomers)}")
         if self.seats and self.host not in self.members:
             raise ValueError(f"the seats are of '{self.host}'; the blend has {self.members}")
         for absent, blend in self.without.items():

@@ -20,7 +20,8 @@ def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None 
     """Each member's contribution to each candidate's score, and the context's; the score is their sum.
 
     Args:
-        blend: the weights; users without a history are answered by its blend for strangers, where it has one.
+        blend: the weights; users without a history are answered by its blend for strangers, those with a short one
+            by its blend for newcomers, where it has them.
         evidence: of members of the blend, in any order; those missing are absent for this request.
         weights: the request's own factors by member; they scale its whole contribution.
 
@@ -45,18 +46,17 @@ class Verdict:
 
     def __init__(self, blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None = None) -> None:
         self._evidence, self._factors = evidence, _factors(evidence, weights)
-        strange = strangers(blend, evidence)
-        self._sides = [_Side.of(blend, evidence, None)]
-        if len(strange) == len(evidence.valid) and blend.strangers is not None:
-            self._sides = [_Side.of(blend.strangers, evidence, None)]
-        elif len(strange) and blend.strangers is not None:
-            self._sides.append(_Side.of(blend.strangers, evidence.take(strange), strange))
+        apart = others(blend, evidence)
+        self._sides = [_Side.of(own, evidence, None) for own, rows in apart if len(rows) == len(evidence.valid)]
+        if not self._sides:
+            own_rows = [_Side.of(own, evidence.take(rows), rows) for own, rows in apart]
+            self._sides = [_Side.of(blend, evidence, None), *own_rows]
         self.total = self._sides[0].total
         for side in self._sides[1:]:
             self.total[side.rows] = side.total
         if self._factors is not None:
             self.total = self._parts(everywhere(evidence)).sum(axis=2)
-        self._lifted = self._lift(blend, strange)
+        self._lifted = self._lift(blend, [rows for _, rows in apart])
         if self._lifted is not None:
             self.total = self.total + self._lifted
 
@@ -80,21 +80,24 @@ class Verdict:
             found[..., :-1] *= self._factors
         return found
 
-    def _lift(self, blend: Blend, strange: Rows) -> Floats | None:
-        """(n, c) what the seats add: nothing for the rows *strange*, whose blend has none."""
+    def _lift(self, blend: Blend, apart: list[Rows]) -> Floats | None:
+        """(n, c) what the seats add: nothing for the rows *apart*, whose blends have none."""
         fitted = blend.for_present(self._evidence.members)
         if fitted.seats == 0:
             return None
         added = lift(self._evidence, self.total, fitted.host, fitted.seats)
-        added[strange] = 0
+        for rows in apart:
+            added[rows] = 0
         return added
 
 
-def strangers(blend: Blend, evidence: Evidence) -> Rows:
-    """Rows of the questions that the blend for strangers answers: nothing is known of who asks; none without it."""
-    if blend.strangers is None:
-        return np.zeros(0, dtype=np.intp)
-    return np.flatnonzero(~evidence.context[..., HISTORY].any(axis=1))
+def others(blend: Blend, evidence: Evidence) -> list[tuple[Blend, Rows]]:
+    """The blends that answer instead, and which rows: where nothing is known of who asks, and where little is."""
+    if blend.strangers is None and not blend.newcomers:
+        return []
+    sizes = np.rint(np.expm1(evidence.context[..., HISTORY].max(axis=1, initial=0)))  # of log(1 + distinct items)
+    sides = [(own, np.flatnonzero(sizes == size)) for size, own in ((0, blend.strangers), *blend.newcomers.items())]
+    return [(own, rows) for own, rows in sides if own is not None and len(rows)]
 
 
 @dataclass(frozen=True)

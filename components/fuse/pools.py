@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from components.common import columns as c
+from components.common.moments import microseconds
 from components.common.prepared import Cut, Prepared
 from components.common.stage import progress
 from components.fuse.lists import Contexts, FitSet
@@ -27,11 +28,13 @@ BATCH = 256
 class Answers:
     """Users of a cut, what was known of them and what they took next.
 
-    states: n users. taken: (n, n_items) 1 where the user took the item in the target period. users: (n,) codes.
+    states: n users. taken: (n, n_items) 1 where the user took the item in the target period; at: (n, n_items) when
+    first, µs. users: (n,) codes.
     """
 
     states: UserStates
     taken: sparse.csr_matrix
+    at: sparse.csr_matrix
     users: Longs
 
     def of_task(self, task: str) -> "Answers":
@@ -41,11 +44,11 @@ class Answers:
             met = self.states.matrix(np.ones(len(self.states.items), np.float32), taken.shape[1]).astype(bool)
             taken = sparse.csr_matrix(taken - taken.multiply(met))
             taken.eliminate_zeros()
-        return Answers(self.states, taken, self.users).take(np.flatnonzero(np.diff(taken.indptr)))
+        return Answers(self.states, taken, self.at, self.users).take(np.flatnonzero(np.diff(taken.indptr)))
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Answers":
         """The users *rows*."""
-        return Answers(self.states.take(rows.astype(np.int64)), self.taken[rows], self.users[rows])
+        return Answers(self.states.take(rows.astype(np.int64)), self.taken[rows], self.at[rows], self.users[rows])
 
     def sample(self, most: int, seed: int) -> "Answers":
         """At most *most* users, a seeded choice."""
@@ -60,11 +63,12 @@ def answers(prepared: Prepared, cut: Cut, states: Path, engine: Engine) -> Answe
     history = HistoricalStates.load(states, engine.catalogue)
     code = {str(user): row for row, user in enumerate(prepared.users[c.USER_ID])}
     users = np.array([code[user] for user in history.user_ids], dtype=np.int64)
-    target = prepared.target(cut).drop_duplicates([c.USER, c.ITEM])
+    target = prepared.target(cut).sort_values(c.TIMESTAMP, kind="stable").drop_duplicates([c.USER, c.ITEM])
     shape = (len(prepared.users), len(engine.catalogue))
-    ones = np.ones(len(target), dtype=np.float32)
-    taken = sparse.csr_matrix((ones, (target[c.USER].to_numpy(), target[c.ITEM].to_numpy())), shape=shape)
-    return Answers(history.states(history.user_ids), taken[users], users)
+    pairs = target[c.USER].to_numpy(), target[c.ITEM].to_numpy()
+    taken = sparse.csr_matrix((np.ones(len(target), dtype=np.float32), pairs), shape=shape)
+    at = sparse.csr_matrix((microseconds(target[c.TIMESTAMP]), pairs), shape=shape)
+    return Answers(history.states(history.user_ids), taken[users], at[users], users)
 
 
 def fit_set(engine: Engine, asked: Answers, task: str) -> FitSet:

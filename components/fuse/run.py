@@ -21,6 +21,7 @@ from components.fuse.clicks import examination, fit_clicks
 from components.fuse.config import EFFORTS, FusionConfig
 from components.fuse.fit import fit_task
 from components.fuse.lists import FitSet
+from components.fuse.newcomers import for_newcomers, newcomer_set, viewed_set
 from components.fuse.offers import held_by_nothing, offer_options, offer_sets
 from components.fuse.options import Options
 from components.fuse.pools import Answers, answers, fit_set
@@ -121,8 +122,12 @@ def _recommend(
             everyone=len(shop.users),
         )
         fusion, report = fit_task(sets, families, options)
-        tasks[task], found = for_strangers(fusion, _stranger_sets(inputs, shop, engines, task, seed), options)
-        reports[task] = report | {"strangers": found}
+        makers = (stranger_set, viewed_set, newcomer_set)
+        unknown, viewed, short = (_unlike_sets(make, inputs, shop, engines, task, seed) for make in makers)
+        fusion, report["strangers"] = for_strangers(fusion, unknown, options)
+        fusion, report["viewed"] = for_newcomers(fusion, viewed, options)
+        tasks[task], report["newcomers"] = for_newcomers(fusion, short, options)
+        reports[task] = report
     return tasks, reports
 
 
@@ -143,10 +148,17 @@ def fit_sets(
     return _with_newest_members(sets)
 
 
-def _stranger_sets(inputs: Inputs, shop: Prepared, engines: dict[str, Engine], task: str, seed: int) -> list[FitSet]:
-    """As `fit_sets`, of users whose history is hidden."""
+def _unlike_sets(
+    make: Callable[[Engine, Answers, str, int, int], FitSet | None],
+    inputs: Inputs,
+    shop: Prepared,
+    engines: dict[str, Engine],
+    task: str,
+    seed: int,
+) -> list[FitSet]:
+    """As `fit_sets`, of users whose history *make* hides or cuts."""
     most = MOST_USERS // max(len(engines), 1)
-    sets = [stranger_set(engine, asked, task, most, seed) for engine, asked in _asked(inputs, shop, engines)]
+    sets = [make(engine, asked, task, most, seed) for engine, asked in _asked(inputs, shop, engines)]
     return _with_newest_members([fit for fit in sets if fit is not None])
 
 

@@ -59,10 +59,11 @@ def for_strangers(
     wanted = replace(options, only=METHODS, absences=False)
     found, report = fit_task(alike, {}, wanted)
     blend = found.methods[found.chosen]
-    methods = {**fusion.methods, fusion.chosen: chosen.model_copy(update={"strangers": _plain(blend)})}
+    methods = {**fusion.methods, fusion.chosen: chosen.model_copy(update={"strangers": plain(blend, "strangers")})}
     return TaskFusion(chosen=fusion.chosen, methods=methods), report
 
 
-def _plain(blend: Blend) -> Blend:
+def plain(blend: Blend, whose: str) -> Blend:
+    """*blend* named as that of *whose*, with nothing held back."""
     kind = blend.kind.removeprefix(SINGLE)
-    return blend.model_copy(update={"kind": f"strangers:{kind}", "reach": 0.0})
+    return blend.model_copy(update={"kind": f"{whose}:{kind}", "reach": 0.0, "seats": 0, "host": ""})

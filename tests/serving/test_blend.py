@@ -121,7 +121,8 @@ def test_a_blend_that_does_not_fit_together_is_refused(changes: dict[str, object
 
 def test_json_both_ways(tmp_path: Path) -> None:
     fitted = Blend(kind="softmax", members=("popularity", "text"), weights=(row(1.0), row(0.5)))
-    task = TaskFusion(chosen="softmax", methods={"softmax": blend(without={"als": fitted})})
+    mixed = blend(without={"als": fitted}, strangers=blend(), newcomers={1: blend(), 2: blend()})
+    task = TaskFusion(chosen="softmax", methods={"softmax": mixed})
     fusion = Fusion(tasks={"discovery": task})
     fusion.save(tmp_path / "fusion.json")
     assert Fusion.load(tmp_path / "fusion.json") == fusion
@@ -163,6 +164,31 @@ def test_a_user_without_history_is_answered_by_the_blend_for_strangers() -> None
     np.testing.assert_array_equal(turned[0, :, 1], 2 * apply(other, evidence)[0, :, 1])
 
 
-def test_the_blend_for_strangers_weighs_the_same_members() -> None:
-    with pytest.raises(ValidationError, match="the blend for strangers weighs"):
-        blend(strangers=Blend(kind="strangers", members=NAMES[:2], weights=(row(), row())))
+def test_users_with_a_short_history_are_answered_by_the_blend_for_newcomers() -> None:
+    """Users with 0, 1, 2 and 3 products, of which up to two are few."""
+    strangers, newcomers = (
+        Blend(kind=kind, members=NAMES, weights=weights)
+        for kind, weights in (("strangers", (row(), row(1.0), row())), ("newcomers", (row(), row(), row(1.0))))
+    )
+    seen = some_evidence(n=4)
+    seen.context[..., CONTEXT.index("history")] = np.log1p(np.arange(4))[:, None]
+    mixed = blend(strangers=strangers, newcomers={1: newcomers, 2: newcomers})
+    expected = [strangers, newcomers, newcomers, blend()]
+    for user, own in enumerate(expected):
+        np.testing.assert_array_equal(apply(mixed, seen)[user], apply(own, seen)[user])
+    np.testing.assert_allclose(totals(mixed, seen), apply(mixed, seen).sum(axis=2), atol=1e-6)
+    known = seen.take(np.array([1, 2]))
+    np.testing.assert_array_equal(apply(mixed, known), apply(newcomers, known))
+    np.testing.assert_array_equal(apply(blend(newcomers={1: newcomers}), seen)[0], apply(blend(), seen)[0])
+
+
+@pytest.mark.parametrize("whose", ["strangers", "newcomers"])
+def test_blends_for_others_weigh_the_same_members(whose: str) -> None:
+    other = Blend(kind=whose, members=NAMES[:2], weights=(row(), row()))
+    with pytest.raises(ValidationError, match=f"the blend for {whose} weighs"):
+        blend(**{whose: other if whose == "strangers" else {1: other}})
+
+
+def test_who_has_met_nothing_is_no_newcomer() -> None:
+    with pytest.raises(ValidationError, match="one product or more"):
+        blend(newcomers={0: blend()})

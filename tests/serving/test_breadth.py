@@ -99,6 +99,13 @@ def test_whom_the_blend_for_strangers_answers_nobody_is_seated_for() -> None:
     np.testing.assert_allclose(totals(mixed, seen), apply(mixed, seen).sum(axis=2), atol=1e-5)
 
 
+def test_nor_for_whom_the_blend_for_newcomers_answers() -> None:
+    seen = evidence()
+    seen.context[:, :, HISTORY] = np.log1p([1, 2, 3, 4])[:, None]
+    mixed = blend(seats=2, host="own", newcomers=dict.fromkeys((1, 2, 3), blend()))
+    assert ((apply(mixed, seen)[..., -1] != 0).sum(axis=1) == [0, 0, 0, 2]).all()
+
+
 def test_seats_need_a_host_that_the_blend_knows() -> None:
     with pytest.raises(ValueError, match="the seats are of 'nobody'"):
         blend(seats=1, host="nobody")

@@ -13,6 +13,7 @@ from components.common.files import read_json
 from components.common.prepared import Prepared
 from components.fuse.fit import fit_task
 from components.fuse.lists import FitSet
+from components.fuse.newcomers import viewed_set
 from components.fuse.options import Options
 from components.fuse.pools import answers, fit_set
 from components.fuse.priors import PRIORS, prior_of
@@ -93,6 +94,17 @@ def test_users_without_history_have_a_blend_of_their_own(root: Path, task: str) 
     assert 0 < report["lists"] < 500
 
 
+@pytest.mark.parametrize("task", [DISCOVERY, NEXT_BASKET])
+def test_users_with_a_short_history_are_asked_about_and_served_where_it_helps(root: Path, task: str) -> None:
+    fusion = Fusion.load(root / "fusion" / "fusion.json").tasks[task]
+    report = read_json(root / "fusion" / "fit_report.json")["tasks"][task]
+    for name in ("newcomers", "viewed"):
+        assert 0 < report[name]["lists"] < 500
+        assert report[name]["served"] > 0
+    one, several = range(1, report["viewed"]["few"] + 1), range(2, report["newcomers"]["few"] + 1)
+    assert sorted(fusion.methods[fusion.chosen].newcomers) == [*one, *several]
+
+
 def test_the_report_compares_the_methods_on_users_they_did_not_see(root: Path) -> None:
     report = read_json(root / "fusion" / "fit_report.json")
     for task in ("discovery", "next_basket"):
@@ -125,6 +137,24 @@ def test_discovery_asks_only_for_what_the_user_has_not_met(root: Path) -> None:
     assert len(fit) == 20
     assert (fit.labels.sum(axis=1) <= fit.n_relevant).all()
     assert not fit.labels[~fit.valid].any()
+
+
+def test_of_a_newcomer_the_first_product_taken_is_known_and_wanted_no_more(root: Path) -> None:
+    shop, engine = Prepared.load(root / "prepared"), engine_of(root)
+    cut = shop.split.test
+    every = answers(shop, cut, root / "features" / "states" / f"{cut.name}.parquet", engine)
+    fit = viewed_set(engine, every, NEXT_BASKET, 40, 0)
+    assert fit is not None
+    assert fit.contexts is not None
+    target, states = shop.target(cut), fit.contexts.states
+    assert states.sizes.tolist() == [1] * len(fit)
+    for row, user in enumerate(fit.groups):
+        own = target[target[c.USER] == user]
+        viewed = int(states.items[row])
+        assert viewed in set(own[c.ITEM][own[c.TIMESTAMP] == own[c.TIMESTAMP].min()])
+        assert fit.n_relevant[row] == own[c.ITEM].nunique() - 1
+        assert not fit.labels[row][fit.contexts.candidates[row] == viewed].any()
+    assert 20 < len(fit) <= 40
 
 
 def test_judgements_teach_and_every_query_is_judged_by_weights_that_did_not_see_it(root: Path) -> None:
