@@ -7,7 +7,7 @@ BAZAAR = runs/bazaar
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install install-bench install-infra check check-infra test test-all fuzz test-cluster-parts demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving lock clean
+.PHONY: help install install-bench install-infra check check-infra test test-all fuzz test-cluster-parts image-base image-serving test-image demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -46,13 +46,26 @@ check-infra: install-infra  ## render infra/ and hold it to schemas, policies, m
 	$(BIN)/python -m infra.checks
 
 test: install  ## the tests (<= 15 minutes)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long and not cluster"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long and not cluster and not image"
 
 test-all: install  ## all tests, the long ones too
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-cluster-parts: install  ## the main job over a real Valkey, Postgres and S3, started by the tests (some 3 minutes)
 	$(BIN)/python -m pytest tests/cluster -m cluster
+
+BASE ?= docker.io/library/python:3.11-slim
+SERVING_IMAGE = ghcr.io/cuvee/serving-python:0.1.0
+image-base:  ## an image of Debian's packages alone, for BASE where none can be pulled (root; mmdebstrap, podman)
+	infra/images/base.sh localhost/cuvee-base:bookworm
+
+image-serving:  ## build the serving image (buildah; BASE=another base, BUILD="further options")
+	buildah bud --isolation chroot --pull=false --ulimit nofile=4096:4096 $(BUILD) --build-arg BASE=$(BASE) \
+	  -f infra/images/serving.Containerfile -t $(SERVING_IMAGE) .
+
+test-image: install  ## run the built image as its manifest says and ask it; what is in it -> runs/images (root; podman)
+	$(BIN)/python -m infra.images.contents $(SERVING_IMAGE) runs/images/serving.cdx.json
+	$(BIN)/python -m pytest tests/infra/images -m image
 
 fuzz: install  ## 20,000 requests that nobody would send, to the real server (`make test` sends 2,000)
 	CUVEE_FUZZ=20000 $(BIN)/python -m pytest tests/serving/test_fuzz.py

@@ -1,0 +1,1 @@
+"""Images: Containerfiles, and what a built one holds."""
