@@ -1,5 +1,8 @@
 """Where requests are answered: one thread that takes them in turn, replaced by a fresh one where it hangs.
 
+What waits while the thread is busy is answered together, since a batch costs a fraction of its requests one by one, but
+only so many that no part should take half of its time; whoever comes to an idle thread is answered alone.
+
 The event loop looks at a request that takes long. Has its turn not come in time, it is refused. Is one part of it
 under way for too long, the thread is left behind with that part, and the request is answered anew, without it, in a
 thread that takes the next in turn afterwards. So a member or a store that hangs costs nothing while all is well.
@@ -8,8 +11,9 @@ thread that takes the next in turn afterwards. So a member or a store that hangs
 import asyncio
 import threading
 import time
-from collections.abc import Callable
-from queue import SimpleQueue
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from itertools import pairwise
 from typing import Any
 
 from serving import metrics
@@ -17,20 +21,32 @@ from serving.admission import BusyError
 from serving.breaker import Breakers
 from serving.deadline import Attempt, LeftBehindError, Split, attempting
 
-Work = Callable[[], Any]
+Work = Callable[[list[Any]], Sequence[Any]]
 LOOK_S = 0.015  # between two looks at a request that takes long
+FORGOTTEN = 0.1  # of a slower pace, by every go that was faster
 
 
 class Lane:
     """A thread, its queue, and the deadline of what goes through."""
 
-    def __init__(self, name: str, split: Split, breakers: Breakers) -> None:
-        self._name, self._split, self._breakers = name, split, breakers
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+    def __init__(self, name: str, split: Split, breakers: Breakers, together: int = 1) -> None:
+        """A lane in which at most so many questions are answered *together*."""
+        self._name, self._split, self._breakers, self._together = name, split, breakers, together
+        self._waiting = _Waiting()
+        self._pace = 0.0  # seconds of one question, as the last goes were
         self._started = False  # by the first request: a process that is forked before has its own thread
 
-    async def run(self, work: Work) -> Any:
-        """What *work* returns or raises, called in the lane's thread.
+    @property
+    def room(self) -> int:
+        """Questions that may be answered together now: they should take half of what one part may, at most."""
+        return max(1, min(self._together, int(self._split.part / 2 / max(self._pace, 1e-6))))
+
+    async def run(self, work: Work, asked: list[Any]) -> Sequence[Any]:
+        """What *work* makes of *asked*, in that order, called in the lane's thread.
+
+        Args:
+            work: answers a list of questions; equal for requests that may be answered together.
+            asked: the questions of one request.
 
         Raises:
             BusyError: its turn did not come in time.
@@ -38,8 +54,8 @@ class Lane:
         if not self._started:
             self._started = True
             self._replace()
-        job = _Job(work, asyncio.get_running_loop(), self._split, self._breakers)
-        self._jobs.put(job)
+        job = _Job(work, asked, asyncio.get_running_loop())
+        self._waiting.put(job)
         job.looked = job.loop.call_later(self._split.part, self._look, job)
         try:
             return await job.answer
@@ -49,73 +65,150 @@ class Lane:
     def _look(self, job: "_Job") -> None:
         """Refuse a job that has waited for too long; free one that hangs."""
         now = time.monotonic()
-        if not job.begun and now - job.arrived > self._split.waiting and job.give_up():
+        if job.go is None and now - job.arrived > self._split.waiting and job.give_up():
             metrics.shed("waiting")
             job.settle(None, BusyError())
             return
-        stuck = job.attempt.leave(now) if job.begun else ""
-        if stuck:
+        go = job.go
+        stuck = go.attempt.leave(now) if go is not None else ""
+        if go is not None and stuck:
             metrics.left_behind(stuck)
-            self._replace(job.again({*job.attempt.without, stuck}))
+            self._replace(self._go(go.jobs, {*go.attempt.without, stuck}))
         job.looked = job.loop.call_later(LOOK_S, self._look, job)
 
-    def _replace(self, first: "_Job | None" = None) -> None:
+    def _go(self, jobs: "list[_Job]", without: Collection[str] = ()) -> "_Go":
+        """One go at *jobs*, that begins now or has begun: nobody else takes them."""
+        split = self._split
+        until = min(job.arrived for job in jobs) + split.deadline - split.spare - split.part
+        go = _Go(jobs, Attempt(self._breakers, split, until, without))
+        for job in jobs:
+            job.go = go
+        return go
+
+    def _replace(self, first: "_Go | None" = None) -> None:
         """Take the jobs in turn in a new thread, after *first*."""
         threading.Thread(target=self._take, args=(first,), name=self._name, daemon=True).start()
 
-    def _take(self, first: "_Job | None") -> None:
-        job = first or self._jobs.get()
-        while job.run(job.attempt):
-            job = self._jobs.get()
+    def _take(self, first: "_Go | None") -> None:
+        if first is not None and not self._done(first):
+            return
+        while True:
+            jobs = self._waiting.get(self.room)
+            if jobs and not self._done(self._go(jobs)):
+                return
+
+    def _done(self, go: "_Go") -> bool:
+        """Do the work in this thread and say what came of it; False: the thread was left behind with it."""
+        began = time.monotonic()
+        try:
+            with attempting(go.attempt):
+                answers = go.answers()
+        except LeftBehindError:
+            return False
+        except Exception as error:
+            if len(go.jobs) == 1:
+                go.jobs[0].tell(None, error)
+            else:  # whose fault it is shows when each is answered alone
+                self._waiting.put_back(go.jobs)
+            return True
+        self._learn((time.monotonic() - began) / max(sum(map(len, answers)), 1))
+        for job, own in zip(go.jobs, answers, strict=True):
+            job.tell(own, None)
+        return True
+
+    def _learn(self, pace: float) -> None:
+        """A slow go is believed at once, faster ones bit by bit."""
+        self._pace += (pace - self._pace) * (1.0 if pace > self._pace else FORGOTTEN)
+
+
+class _Waiting:
+    """Jobs whose turn has not come, the first first."""
+
+    def __init__(self) -> None:
+        self._jobs: deque[_Job] = deque()
+        self._some = threading.Condition()
+
+    def put(self, job: "_Job") -> None:
+        """One more, the last."""
+        with self._some:
+            self._jobs.append(job)
+            self._some.notify()
+
+    def put_back(self, jobs: "list[_Job]") -> None:
+        """The next are *jobs*, each alone."""
+        with self._some:
+            for job in reversed(jobs):
+                job.alone = True
+                self._jobs.appendleft(job)
+
+    def get(self, room: int) -> "list[_Job]":
+        """The first job and those right behind it that may be answered with it, without those that gave up.
+
+        At most *room* questions, if the first asks no more itself.
+        """
+        with self._some:
+            while not self._jobs:
+                self._some.wait()
+            jobs = [self._jobs.popleft()]
+            left = room - len(jobs[0].asked)
+            while self._jobs and len(self._jobs[0].asked) <= left and jobs[0].goes_with(self._jobs[0]):
+                jobs.append(self._jobs.popleft())
+                left -= len(jobs[-1].asked)
+        return [job for job in jobs if job.begin()]
+
+
+class _Go:
+    """One attempt at one or more jobs."""
+
+    def __init__(self, jobs: "list[_Job]", attempt: Attempt) -> None:
+        self.jobs, self.attempt = jobs, attempt
+
+    def answers(self) -> list[Sequence[Any]]:
+        """Of each job the answers to its questions."""
+        found = self.jobs[0].work([one for job in self.jobs for one in job.asked])
+        ends = [0]
+        for job in self.jobs:
+            ends.append(ends[-1] + len(job.asked))
+        return [found[start:end] for start, end in pairwise(ends)]
 
 
 class _Job:
-    """A request on its way."""
+    """A request on its way. go: the attempt that it is part of; None: its turn has not come. alone: with no other."""
 
-    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop, split: Split, breakers: Breakers) -> None:
-        self.work, self.loop, self.arrived = work, loop, time.monotonic()
-        self.answer: asyncio.Future[Any] = loop.create_future()
-        self.begun = False
+    def __init__(self, work: Work, asked: list[Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.work, self.asked, self.loop, self.alone = work, asked, loop, False
+        self.arrived = time.monotonic()
+        self.go: _Go | None = None
+        self.answer: asyncio.Future[Sequence[Any]] = loop.create_future()
         self.looked: asyncio.TimerHandle
-        self.attempt = Attempt(breakers, split, self.arrived + split.deadline - split.spare - split.part)
-        self._given_up = False
+        self._begun = self._given_up = False
         self._lock = threading.Lock()
+
+    def goes_with(self, other: "_Job") -> bool:
+        """May the two be answered together."""
+        return not self.alone and not other.alone and self.work == other.work
 
     def give_up(self) -> bool:
         """The job is not to be begun any more; False: it has been."""
         with self._lock:
-            self._given_up = not self.begun
+            self._given_up = not self._begun
         return self._given_up
 
-    def again(self, without: set[str]) -> "_Job":
-        """The job with an attempt of its own that goes on without the parts *without*."""
-        last = self.attempt
-        self.attempt = Attempt(last.breakers, last.split, last.until, without)
-        return self
-
-    def run(self, attempt: Attempt) -> bool:
-        """Do the work in this thread and say what came of it; False: attempt and thread were left behind."""
+    def begin(self) -> bool:
+        """The job's turn has come; False: it has been given up."""
         with self._lock:
-            if self._given_up:
-                return True
-            self.begun = True
-        value: Any = None
-        error: Exception | None = None
-        with attempting(attempt):
-            try:
-                value = self.work()
-            except LeftBehindError:
-                return False
-            except Exception as raised:
-                error = raised
-        self.loop.call_soon_threadsafe(self.settle, value, error)
-        return True
+            self._begun = not self._given_up
+        return self._begun
 
-    def settle(self, value: Any, error: Exception | None) -> None:
+    def tell(self, value: Sequence[Any] | None, error: Exception | None) -> None:
+        """Hand over what came of it, from the lane's thread."""
+        self.loop.call_soon_threadsafe(self.settle, value, error)
+
+    def settle(self, value: Sequence[Any] | None, error: Exception | None) -> None:
         """Hand over what came of it; once, in the event loop."""
         if self.answer.done():
             return
         if error is None:
-            self.answer.set_result(value)
+            self.answer.set_result(value or ())
         else:
             self.answer.set_exception(error)

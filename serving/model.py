@@ -16,7 +16,7 @@ from serving.live import MODEL_NAME, Live
 from serving.queries import CAMPAIGN
 
 INPUT, OUTPUT, BYTES = "instances", "predictions", "BYTES"
-BULK = 16  # more instances than this in one request are no customer who waits
+BULK = 16  # more instances than this in one request are no customer who waits; so many are answered together
 BULK_TIMES = 10  # the deadlines that such a request has
 
 
@@ -28,7 +28,7 @@ class CuveeModel(Model):  # type: ignore[misc]
         self._live, self._id_key = live, id_key
         metrics.serving(live.digest)
         breakers = Breakers(metrics.breaker)
-        self._lane = Lane("engine", split, breakers)
+        self._lane = Lane("engine", split, breakers, BULK)
         self._bulk = Lane("bulk", Split(split.deadline * BULK_TIMES), breakers)
         self.ready = True
 
@@ -70,7 +70,7 @@ class CuveeModel(Model):  # type: ignore[misc]
         """Parse, then answer in the engine's own thread: health checks need not wait for a ranking."""
         instances = [self._at_the_door(instance) for instance in parse_all(raw)]
         live, lane = self._live, self._bulk if _is_bulk(instances) else self._lane
-        answers: list[dict[str, Any]] = await lane.run(lambda: live.answer(instances))
+        answers: list[dict[str, Any]] = list(await lane.run(live.answer, instances))
         metrics.predicted(answers)
         return answers
 

@@ -1,4 +1,4 @@
-"""The real server, in which one member does as a file says: answers, raises, hangs, or takes 50 ms of no work."""
+"""The real server, in which one member does as a file says: answers, raises, hangs, or takes 50 ms of no work a question."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ def score_all(self, queries):
     if mood.read_text() == "raises":
         raise RuntimeError("planted")
     if mood.read_text() == "slow":
-        time.sleep(0.05)
+        time.sleep(0.05 * len(queries))
     while mood.read_text() == "hangs":
         time.sleep(0.02)
     return honest(self, queries)

@@ -14,6 +14,7 @@ from serving.deadline import FEATURES, Split, part
 from serving.instances import RequestError
 from serving.lane import Lane
 
+MANY = 200  # questions of a request that keeps the lane busy for a while, each of which took little
 SPLIT = Split(0.8)  # a part that hangs is found after .2 s, a turn that does not come after .4 s
 
 
@@ -24,7 +25,7 @@ def breakers() -> Breakers:
 
 @pytest.fixture
 def lane(breakers: Breakers) -> Lane:
-    return Lane("test", SPLIT, breakers)
+    return Lane("test", SPLIT, breakers, together=16)
 
 
 @pytest.fixture
@@ -48,11 +49,34 @@ def ask(parts: dict[str, Callable[[], Any]]) -> dict[str, Any]:
 
 
 def timed(lane: Lane, *works: Callable[[], Any]) -> tuple[list[Any], float]:
+    async def one(work: Callable[[], Any]) -> Any:
+        (answer,) = await lane.run(lambda asked: [work() for _ in asked], [None])
+        return answer
+
     async def run() -> list[Any]:
-        return await asyncio.gather(*(lane.run(work) for work in works), return_exceptions=True)
+        return await asyncio.gather(*map(one, works), return_exceptions=True)
 
     began = time.monotonic()
     return asyncio.run(run()), time.monotonic() - began
+
+
+def together(lane: Lane, work: Callable[[list[int]], list[int]], asked: list[list[int]]) -> list[Any]:
+    """Requests that wait while another is under way."""
+    busy = threading.Event()
+
+    def first(asked: list[int]) -> list[int]:
+        busy.wait(1.0)
+        return asked
+
+    async def run() -> list[Any]:
+        waiting = [asyncio.create_task(lane.run(first, [0] * MANY))]
+        await asyncio.sleep(0.05)
+        waiting += [asyncio.create_task(lane.run(work, one)) for one in asked]
+        await asyncio.sleep(0.05)
+        busy.set()
+        return (await asyncio.gather(*waiting, return_exceptions=True))[1:]
+
+    return asyncio.run(run())
 
 
 def test_what_is_well_is_answered_in_turn_and_in_one_thread(lane: Lane) -> None:
@@ -69,6 +93,92 @@ def test_what_is_well_is_answered_in_turn_and_in_one_thread(lane: Lane) -> None:
     assert order == list(range(20))
     assert len(threads) == 1
     assert threads != {threading.get_ident()}
+
+
+class TestTogether:
+    def test_what_waits_is_answered_together_and_each_gets_its_own(self, breakers: Breakers) -> None:
+        four, sizes = Lane("test", SPLIT, breakers, together=4), list[int]()
+
+        def work(asked: list[int]) -> list[int]:
+            sizes.append(len(asked))
+            return [n * n for n in asked]
+
+        assert together(four, work, [[1], [2, 3], [4], [5]]) == [[1], [4, 9], [16], [25]]
+        assert sizes == [4, 1]
+
+    def test_the_slower_the_questions_the_fewer_go_together(self, lane: Lane) -> None:
+        async def ask_for(seconds: float) -> None:
+            def work(asked: list[int]) -> list[int]:
+                time.sleep(seconds)
+                return asked
+
+            await lane.run(work, [0])
+
+        assert lane.room == 16
+        asyncio.run(ask_for(SPLIT.part / 4))
+        assert lane.room == 1  # a little more than a quarter
+        for _ in range(60):
+            asyncio.run(ask_for(0.0))
+        assert lane.room == 16
+
+    def test_whoever_comes_to_an_idle_lane_is_answered_alone(self, lane: Lane) -> None:
+        async def run() -> list[int]:
+            found: list[int] = []
+            for _ in range(3):
+                found += await lane.run(lambda asked: [len(asked)], [7])
+            return found
+
+        assert asyncio.run(run()) == [1, 1, 1]
+
+    def test_other_work_is_not_mixed_in(self, lane: Lane) -> None:
+        async def run() -> list[Any]:
+            one, other = (lambda asked, name=name: [(name, len(asked))] * len(asked) for name in "ab")
+
+            def busy(asked: list[Any]) -> list[Any]:
+                time.sleep(0.1)
+                return asked
+
+            first = lane.run(busy, [0] * MANY)
+            return list(await asyncio.gather(first, *(lane.run(work, [0]) for work in (one, one, other, one))))
+
+        assert asyncio.run(run())[1:] == [[("a", 2)], [("a", 2)], [("b", 1)], [("a", 1)]]
+
+    def test_one_that_fails_fails_alone(self, lane: Lane) -> None:
+        def work(asked: list[int]) -> list[int]:
+            if 2 in asked:
+                raise RequestError("no such number")
+            return asked
+
+        first, wrong, last = together(lane, work, [[1], [2], [3]])
+        assert (first, last) == ([1], [3])
+        assert isinstance(wrong, RequestError)
+
+    def test_a_part_that_hangs_is_done_without_by_all(self, lane: Lane, hanging: threading.Event) -> None:
+        calls: list[int] = []
+
+        def work(asked: list[int]) -> list[int]:
+            calls.append(len(asked))
+            said = ask({"a": hanging.wait, "b": lambda: 2})
+            return [n if said == {"a": None, "b": 2} else -1 for n in asked]
+
+        assert together(lane, work, [[1], [2], [3]]) == [[1], [2], [3]]
+        assert calls == [3, 3]
+
+    def test_those_behind_one_that_fails_and_one_that_hangs_are_answered(
+        self, lane: Lane, hanging: threading.Event
+    ) -> None:
+        """Together they fail; alone the first fails, the second hangs, and the third is not forgotten."""
+
+        def work(asked: list[int]) -> list[int]:
+            if 1 in asked:
+                raise RequestError("no such number")
+            if 2 in asked:
+                ask({"a": hanging.wait})
+            return asked
+
+        wrong, *others = together(lane, work, [[1], [2], [3]])
+        assert isinstance(wrong, RequestError)
+        assert others == [[2], [3]]
 
 
 def test_a_part_that_hangs_is_done_without_in_time_and_left_alone_by_those_behind(

@@ -71,6 +71,35 @@ def test_v1_and_v2_give_the_same_answers(model: CuveeModel) -> None:
     assert [len(one["items"]) for one in first] == [3, 10, 2]
 
 
+def test_requests_that_wait_together_get_what_each_gets_alone(model: CuveeModel) -> None:
+    kinds: list[dict[str, Any]] = [{"scenario": "recommend", "user_id": f"u{n}", "k": 1 + n} for n in range(9)]
+    kinds += [{"scenario": "similar", "item_id": f"i{n:02}", "explain": True} for n in range(9)]
+    kinds += [{"scenario": "search", "query": word} for word in ("coffee", "violin", "nothing of the kind")]
+    kinds += [{"scenario": "recommend", "weights": {"popularity": 0.5}}, {"scenario": "ads"}]
+    alone = [answered(model, one) for one in kinds]
+
+    async def at_once() -> list[Any]:
+        asked = (model.predict({"instances": [one]}, {}) for one in kinds)
+        return list(await asyncio.gather(*asked, return_exceptions=True))
+
+    for one, other in zip(alone, asyncio.run(at_once()), strict=True):
+        if isinstance(one, RequestError):
+            assert str(other) == str(one)
+            continue
+        found, expected = (strip(answer["predictions"][0]) for answer in (other, one))
+        assert [item["item_id"] for item in found["items"]] == [item["item_id"] for item in expected["items"]]
+        scores = [item["score"] for item in expected["items"]]
+        assert [item["score"] for item in found["items"]] == pytest.approx(scores, abs=1e-6)
+        assert {**found, "items": []} == {**expected, "items": []}
+
+
+def answered(model: CuveeModel, instance: dict[str, Any]) -> Any:
+    try:
+        return predict(model, {"instances": [instance]})
+    except RequestError as error:
+        return error
+
+
 def test_search_finds_the_words_and_similar_the_group(model: CuveeModel) -> None:
     asked = [{"scenario": "search", "query": "violin", "k": 5}, {"scenario": "similar", "item_id": "i00", "k": 4}]
     found = predict(model, {"instances": asked})["predictions"]
