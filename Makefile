@@ -7,7 +7,7 @@ BAZAAR = runs/bazaar
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install install-bench install-infra check check-infra test test-all fuzz test-cluster-parts image-base image-serving test-image demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving lock clean
+.PHONY: help install install-bench install-infra check check-infra test test-all fuzz test-cluster-parts image-base image-serving test-image demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving bench-smaller lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -117,6 +117,9 @@ bench-photos: install  ## what photos add to the deep member, by each way to rea
 
 bench-serving: install  ## HTTP against KServe's no-op, overload, kills behind Envoy -> runs/bench (some 15 minutes; wrk; the demo's release)
 	$(BIN)/python -m benchmarks.serving --store $(DEMO)/store --out runs/bench
+
+bench-smaller: install  ## what a smaller release saves and loses, on the demo's run -> docs/benchmarks.md (some 6 minutes)
+	$(BIN)/python -m benchmarks.smaller --run $(DEMO) --page
 
 lock: install  ## rewrite requirements/*.txt from *.in
 	for name in serving pipeline-cpu pipeline-gpu; do \
