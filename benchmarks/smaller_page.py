@@ -23,8 +23,8 @@ def render(found: Numbers, rounds: int) -> str:
     """The whole part in Markdown."""
     ways = found["ways"]
     smaller = {way: one for way, one in ways.items() if way != NONE}
-    scenarios, tasks = list(ways[NONE]["work_ms"]), list(ways[NONE]["fit"])
-    same = [(way, *(f"{one['kept'][name]:.1%}" for name in scenarios)) for way, one in smaller.items()]
+    scenarios, tasks = list(ways[NONE]["work_ms"]), list(next(iter(smaller.values()))["fit"])
+    same = [(way, *(_share(one["kept"].get(name)) for name in scenarios)) for way, one in smaller.items()]
     parts = ["## Smaller releases", _conditions(found, rounds), _sizes(ways, scenarios)]
     parts += [LOSSES, _losses(smaller, tasks), ALONE, _alone(smaller, tasks), SAME, table(("", *scenarios), same)]
     return "\n\n".join(parts)
@@ -48,7 +48,7 @@ def _sizes(ways: dict[str, Numbers], scenarios: Sequence[str]) -> str:
 
 def _numbers(one: Numbers, scenarios: Sequence[str]) -> list[str]:
     sizes = [f"{one[name]:.1f}" for name in ("release_mb", "members_mb", "private_mb", "shared_mb")]
-    return [*sizes, f"{one['load_s']:.2f}", *(f"{one['work_ms'][name]:.2f}" for name in scenarios)]
+    return [*sizes, f"{one['load_s']:.2f}", *(_ms(one["work_ms"].get(name)) for name in scenarios)]
 
 
 def _losses(ways: dict[str, Numbers], tasks: Sequence[str]) -> str:
@@ -67,6 +67,14 @@ def _alone(ways: dict[str, Numbers], tasks: Sequence[str]) -> str:
     names = sorted({name for one in ways.values() for task in tasks for name in one["fit"][task]} - {FUSED})
     rows = [(name, *(_lost(ways[way]["fit"][task].get(name)) for way, task in columns)) for name in names]
     return table(("", *(f"{way}, {task.replace('_', ' ')}" for way, task in columns)), rows)
+
+
+def _share(kept: float | None) -> str:
+    return "–" if kept is None else f"{kept:.1%}"
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _lost(loss: Numbers | None) -> str:

@@ -40,7 +40,7 @@ def run(
     encoder: Annotated[str, typer.Option(help="minilm-int8, or a text encoder's folder.")] = "minilm-int8",
     settings: Annotated[str, typer.Option(help="Numbers found by cuvee tune; default: the run chooses.")] = "",
     image_encoder: Annotated[str, typer.Option(help="auto, mobilenet-v2, own-categories, or a folder.")] = "auto",
-    smaller: Annotated[str, typer.Option(help="A smaller release: float16, int8, pruned, pruned-int8.")] = "none",
+    smaller: Annotated[str, typer.Option(help="float16, int8, pruned, pruned-int8, distilled.")] = "none",
     compiled: Annotated[Path | None, typer.Option(help="Run this compiled pipeline instead.")] = None,
 ) -> None:
     """Run the whole pipeline on this machine."""

@@ -18,7 +18,7 @@ from components.common.config import Config, ShopConfig
 from components.common.errors import ConfigError
 from components.common.files import read_json
 from components.common.prepared import Cut, Prepared, Split
-from components.package.smaller import WAYS, make_smaller
+from components.package.smaller import IN_BYTES, make_smaller
 from serving.arrays import Bools, Floats, Ints, Longs
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Member, load_members
@@ -274,7 +274,7 @@ class MemberContract:
     ) -> None:
         whole = self.scores(loaded, states)
         spread = np.nanmax(whole, axis=1, keepdims=True) - np.nanmin(whole, axis=1, keepdims=True)
-        for how in WAYS:
+        for how in IN_BYTES:
             shutil.copytree(folder, tmp_path / how / folder.name)
             make_smaller(tmp_path / how, how)
             small = self.scores(self.member.load(tmp_path / how / folder.name, catalogue), states)

@@ -14,7 +14,7 @@ from components.common.errors import ConfigError
 Protocol = Literal["temporal", "leave-one-out"]
 Effort = Literal["fast", "full"]
 Task = Literal["discovery", "next_basket"]
-Smaller = Literal["none", "float16", "int8", "pruned", "pruned-int8"]  # see components.package.smaller
+Smaller = Literal["none", "float16", "int8", "pruned", "pruned-int8", "distilled"]  # see components.package.shrink
 
 
 class Config(BaseModel):

@@ -64,13 +64,14 @@ def package(
         _copy_tree(embeddings / encoder, out / encoder)
     names = _copy_members(members, shop.split.test.members, out / "members")
     _note_sentiment(out)
-    if how != "none":
-        shrink(shop, members, Fusion.load(out / FUSION_FILE), how, out)
-    write_indexes(out / "members", Catalogue.load(out / CATALOGUE_FILE), shop)
     for name in (CLICKS_FILE, AUDIENCE_FILE):
         if (fusion / name).exists():
             _copy(fusion / name, out / name)
     _copy_campaigns(prepared, shop.split.test.as_of, out)
+    if how != "none":
+        shrink(shop, members, Fusion.load(out / FUSION_FILE), how, out)
+        names = [name for name in names if (out / "members" / name).exists()]
+    write_indexes(out / "members", Catalogue.load(out / CATALOGUE_FILE), shop)
     save_rules(STANDARD, out / RULES_FILE)
     fused = Fusion.load(out / FUSION_FILE)
     facts = _facts(shop, fusion, names, sorted(fused.tasks))

@@ -30,6 +30,7 @@ from serving.members.base import MEMBER_FILE
 from serving.queries import RECOMMEND
 
 WAYS: tuple[Smaller, ...] = get_args(Smaller)
+IN_BYTES: tuple[Smaller, ...] = ("float16", "int8", "pruned", "pruned-int8")  # the ways that rewrite arrays
 KEPT = 0.99  # of the sum of squares of a sparse row; the smallest entries beyond that are pruned
 HALF_BITS = 2.0**-11  # what float16 may be off by, of an array's largest
 INDPTR, INDICES, DATA = "indptr.npy", "indices.npy", "data.npy"
@@ -51,7 +52,7 @@ def make_smaller(members: Path, how: Smaller) -> tuple[str, ...]:
     """Rewrite the arrays of the members below *members* that recommend; the names of those that are smaller now."""
     changed = []
     for path in sorted(members.glob(f"*/{MEMBER_FILE}")):
-        if how != "none" and RECOMMEND in member_class(read_json(path)["kind"]).scenarios:
+        if how in IN_BYTES and RECOMMEND in member_class(read_json(path)["kind"]).scenarios:
             before = size_of(path.parent)
             _rewrite(path.parent, how)
             changed += [path.parent.name] if size_of(path.parent) < before else []

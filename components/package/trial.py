@@ -5,7 +5,7 @@ The test window has no part in it. The blend has learned its weights on these ve
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,12 +22,14 @@ from serving.arrays import Longs, gather
 from serving.blend import Fusion
 from serving.catalogue import Catalogue
 from serving.engine import Engine
+from serving.pool import Pool
 from serving.queries import DISCOVERY, NEXT_BASKET, RECOMMEND
 from serving.states import UserStates
 
 SPARE = 0.001  # of the blend's NDCG@10 that a smaller release may lose, in each task
 FEWEST, MOST = 100, 2_000  # lists of a task to judge by; users of a cut
 K, BATCH = 10, 128
+TASKS = (DISCOVERY, NEXT_BASKET)
 FUSED = "fused"
 Values = dict[str, dict[str, Doubles]]  # by task and by member, or FUSED: (n,) NDCG@10 of the lists
 
@@ -85,33 +87,51 @@ def tried(shop: Prepared, families: Sequence[Path], fusion: Fusion, how: Smaller
     """
     found: list[tuple[Values, Values]] = []
     for cut in cuts:
-        folders = [family / cut.members for family in families]
+        folders = folders_of(families, cut)
         with tempfile.TemporaryDirectory() as scratch:
             small = _copied(folders, Path(scratch))
             make_smaller(small, how)
-            found.append((worth(shop, [*folders], fusion, cut), worth(shop, [small], fusion, cut)))
-    return Trial({task: _losses(task, found) for task in _tasks(fusion) if any(task in pair[0] for pair in found)})
+            engines = engine_of(shop, folders, fusion), engine_of(shop, [small], fusion)
+            found.append((worth(shop, engines[0], cut), worth(shop, engines[1], cut)))
+    return compared(found)
 
 
-def worth(shop: Prepared, folders: list[Path], fusion: Fusion, cut: Cut) -> Values:
-    """NDCG@10 of the lists of *cut* by the members in *folders* and by the blend of each task."""
-    engine = Engine.assemble(Catalogue(shop.items), shop.shop, folders, None, fusion)
-    if not any(RECOMMEND in member.scenarios for member in engine.members.values()):
-        return {}
-    asked = _asked(shop, cut)
-    found = {}
-    for task in _tasks(fusion):
-        states, taken = _of_task(*asked, task)
-        if len(states):
-            found[task] = _ranked(engine, states, taken, task)
+def compared(found: Sequence[tuple[Values, Values]]) -> Trial:
+    """The losses between what was *found* before and after, of some cuts, by task."""
+    tasks = [task for task in TASKS if any(task in before and task in after for before, after in found)]
+    return Trial({task: _losses(task, found) for task in tasks})
+
+
+def folders_of(families: Sequence[Path], cut: Cut) -> list[Path]:
+    """Where the members are that answer *cut*."""
+    return [family / cut.members for family in families]
+
+
+def engine_of(shop: Prepared, folders: list[Path], fusion: Fusion) -> Engine:
+    """The members in *folders* under the blends *fusion*."""
+    return Engine.assemble(Catalogue(shop.items), shop.shop, folders, None, fusion)
+
+
+def worth(shop: Prepared, engine: Engine, cut: Cut) -> Values:
+    """NDCG@10 of the lists of *cut* by the members of *engine* and by its blend of each task."""
+    found: Values = {}
+    for task, states, taken in lists_of(shop, engine, cut):
+        found[task] = _ranked(engine, states, taken, task)
     return found
 
 
-def _tasks(fusion: Fusion) -> list[str]:
-    return [task for task in (DISCOVERY, NEXT_BASKET) if task in fusion.tasks]
+def lists_of(shop: Prepared, engine: Engine, cut: Cut) -> Iterator[tuple[str, UserStates, sparse.csr_matrix]]:
+    """Of each task that *engine* blends: who is asked, and (n, n_items) what they took; nothing where nobody is."""
+    if engine.fusion is None or not any(RECOMMEND in member.scenarios for member in engine.members.values()):
+        return
+    asked = _asked(shop, cut)
+    for task in TASKS:
+        states, taken = _of_task(*asked, task)
+        if task in engine.fusion.tasks and len(states):
+            yield task, states, taken
 
 
-def _losses(task: str, found: list[tuple[Values, Values]]) -> dict[str, Loss]:
+def _losses(task: str, found: Sequence[tuple[Values, Values]]) -> dict[str, Loss]:
     """Of the lists of all cuts that the task has, by what all of them know."""
     pairs = [(before[task], after[task]) for before, after in found if task in before and task in after]
     names = set.intersection(*(set(before) & set(after) for before, after in pairs))
@@ -163,15 +183,18 @@ def _of_task(states: UserStates, taken: sparse.csr_matrix, task: str) -> tuple[U
 
 def _ranked(engine: Engine, states: UserStates, taken: sparse.csr_matrix, task: str) -> dict[str, Doubles]:
     parts: dict[str, list[Doubles]] = {}
-    for start in range(0, len(states), BATCH):
-        rows = np.arange(start, min(start + BATCH, len(states)))
-        queries = engine.queries(RECOMMEND, states.take(rows))
-        pool = engine.pool(queries, task)
+    for rows, pool in pools(engine, states, task):
         lists = {name: items[:, :K] for name, items in pool.channels.items()}
         lists[FUSED] = engine.rank(pool, task, K).items
-        wanted = taken[rows].toarray()
-        relevant = np.diff(taken[rows].indptr)
+        wanted = taken[rows]
         for name, items in lists.items():
-            labels = np.nan_to_num(gather(wanted, items))
-            parts.setdefault(name, []).append(ndcg_at(labels, relevant, K))
+            labels = np.nan_to_num(gather(wanted.toarray(), items))
+            parts.setdefault(name, []).append(ndcg_at(labels, np.diff(wanted.indptr), K))
     return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def pools(engine: Engine, states: UserStates, task: str) -> Iterator[tuple[Longs, Pool]]:
+    """What *engine* recalls for all of *states*, some rows at a time."""
+    for start in range(0, len(states), BATCH):
+        rows = np.arange(start, min(start + BATCH, len(states)))
+        yield rows, engine.pool(engine.queries(RECOMMEND, states.take(rows)), task)

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from small_release import live_store
+from small_release import live_store, planted_prepared
 
-from benchmarks.smaller import kept, made_smaller, memory, serve
+from benchmarks.smaller import Made, kept, made_smaller, memory, serve
 from benchmarks.smaller_page import render
+from serving.blend import Fusion
 from serving.engine import Engine
 from serving.release import verify
 
@@ -26,11 +27,12 @@ def test_lists_that_hold_the_same_are_kept() -> None:
     assert kept([[]], [["a"]]) == 1.0
 
 
-def test_a_smaller_copy_is_a_release_of_its_own_and_the_first_stays(release: Path, tmp_path: Path) -> None:
-    digest = verify(release).release
-    made_smaller(release, "int8", tmp_path / "small")
+def test_a_smaller_copy_is_a_release_of_its_own_and_the_first_stays(store: Path, release: Path, tmp_path: Path) -> None:
+    digest, shop = verify(release).release, planted_prepared(tmp_path / "prepared")
+    made = Made(shop, (), Fusion.load(release / "fusion.json"), release, store)
+    made_smaller(made, "int8", tmp_path / "small")
     assert Engine.load(tmp_path / "small").digest != digest
-    made_smaller(release, "none", tmp_path / "same")
+    made_smaller(made, "none", tmp_path / "same")
     assert verify(tmp_path / "same").release == verify(release).release == digest
 
 

@@ -8,7 +8,7 @@ from evaluated_run import Run
 
 from components.common.config import Smaller
 from components.common.files import write_json
-from components.package.smaller import HALF_BITS, WAYS, halved, make_smaller, size_of, telling
+from components.package.smaller import HALF_BITS, IN_BYTES, halved, make_smaller, size_of, telling
 from serving.arrays import stored
 from serving.catalogue import Catalogue
 from serving.members.als import Als
@@ -31,7 +31,7 @@ def factorised(folder: Path, n: int = 16, d: int = 8) -> np.ndarray:
     return factors
 
 
-@pytest.mark.parametrize("how", WAYS[1:])
+@pytest.mark.parametrize("how", IN_BYTES)
 def test_vectors_are_off_by_what_is_promised_and_lists_by_what_was_pruned(
     members: Path, run: Run, how: Smaller
 ) -> None:

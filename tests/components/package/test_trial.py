@@ -4,60 +4,30 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from evaluated_run import VISIT_4, VISIT_6, Run, evaluated_shop, fusion, make_run
+from crowded_run import FIT, TIMES, crowded_run, packed
+from evaluated_run import Run, fusion
 from member_contract import USERS
 
-from components.common import columns as c
 from components.common.config import Smaller
 from components.common.errors import ConfigError
-from components.common.prepared import Cut, Prepared
+from components.common.prepared import Prepared
 from components.package.run import package
-from components.package.shrink import SMALLER_FILE, Shrunk
-from components.package.trial import FUSED, Loss, Trial, tried, worth
+from components.package.shrink import SMALLER_FILE
+from components.package.trial import FUSED, Loss, Trial, engine_of, tried, worth
 from serving.arrays import stored
 from serving.engine import Engine
 from serving.release import verify
 
-TIMES = 3  # of the planted users, so that there are lists enough
-FIT = Cut(name="fit_1", role="fit", members="fit_1", as_of=VISIT_4, until=VISIT_6)
-
-
-def crowded_shop() -> Prepared:
-    """The planted shop with every user TIMES over; what they came to want is a fit window's, the test is later."""
-    shop = evaluated_shop()
-    events = pd.concat([shop.events.assign(**{c.USER: shop.events[c.USER] + n * USERS}) for n in range(TIMES)])
-    users = pd.concat([shop.users] * TIMES, ignore_index=True)
-    users[c.USER_ID] = [f"u{n}" for n in range(len(users))]
-    later = VISIT_6 - VISIT_4 + VISIT_6
-    test = Cut(name="test", role="test", members="final", as_of=VISIT_6, until=later)
-    split = shop.split.model_copy(update={"cuts": (FIT, test)})
-    return Prepared(events.astype({c.USER: "int32"}), shop.items, users, split, shop.shop)
-
 
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Members of the test have learned from all; those of the fit window are taught here from what was before it."""
-    root = tmp_path_factory.mktemp("crowded")
-    shop = crowded_shop()
-    test = shop.split.test.model_copy(update={"as_of": VISIT_4, "members": "fit_1"})
-    early = shop.split.model_copy(update={"cuts": (test,)})
-    make_run(root / "early", Prepared(shop.events, shop.items, shop.users, early, shop.shop))
-    run = make_run(root / "run", shop)
-    shutil.copytree(root / "early" / "members" / "fit_1", run.root / "members" / "fit_1")
-    return run
+    return crowded_run(tmp_path_factory.mktemp("crowded"))
 
 
 @pytest.fixture
 def run(crowded: Run, tmp_path: Path) -> Run:
     return Run(Path(shutil.copytree(crowded.root, tmp_path / "run")))
-
-
-def packed(run: Run, how: Smaller) -> Shrunk:
-    root = run.root
-    package(root / "prepared", root / "embeddings", root / "fusion", [root / "members"], root / "release", how)
-    return Shrunk.load(root / "release" / SMALLER_FILE)
 
 
 def whisper(folder: Path) -> None:
@@ -72,7 +42,7 @@ def whisper(folder: Path) -> None:
 
 def test_planted_answers_are_found_by_the_blend_before_and_after(run: Run) -> None:
     shop = run.prepared
-    found = worth(shop, [run.root / "members" / "fit_1"], fusion(1.0), FIT)
+    found = worth(shop, engine_of(shop, [run.root / "members" / "fit_1"], fusion(1.0)), FIT)
     assert set(found) == {"discovery", "next_basket"}
     assert len(found["discovery"][FUSED]) == TIMES * USERS
     np.testing.assert_array_equal(found["discovery"][FUSED], 1.0)  # one new item, first for everybody
