@@ -100,7 +100,7 @@ bench-quality: install-bench  ## blend against members and peers -> docs/benchma
 bench-scale: install  ## training up to a million users and items -> docs/benchmarks.md (some 20 minutes)
 	$(BIN)/python -m benchmarks.scale --out runs/bench --page
 
-bench-pipeline: install  ## work and memory of every stage on 200,000 interactions -> docs/benchmarks.md (some 6 minutes)
+bench-pipeline: install  ## work and memory of every stage on 200,000 interactions -> docs/benchmarks.md (some 10 minutes)
 	$(BIN)/python -m benchmarks.pipeline --page
 
 bench-search: install  ## search against lexical engines, Chinese on English titles -> runs/bench (some 5 minutes, CUVEE_TEST_DATA)
@@ -118,7 +118,7 @@ bench-photos: install  ## what photos add to the deep member, by each way to rea
 bench-serving: install  ## HTTP against KServe's no-op, overload, kills behind Envoy -> runs/bench (some 15 minutes; wrk; the demo's release)
 	$(BIN)/python -m benchmarks.serving --store $(DEMO)/store --out runs/bench
 
-bench-smaller: install  ## what a smaller release saves and loses, on the demo's run -> docs/benchmarks.md (some 6 minutes)
+bench-smaller: install  ## what a smaller release saves and loses, on the demo's run -> docs/benchmarks.md (some 10 minutes)
 	$(BIN)/python -m benchmarks.smaller --run $(DEMO) --page
 
 lock: install  ## rewrite requirements/*.txt from *.in

@@ -42,7 +42,7 @@ from serving.release import Facts, verify, write_manifest
 
 log = logging.getLogger("benchmarks")
 SCENARIOS = ("recommend", "similar", "bundle", "search")
-ROUNDS = 3
+ROUNDS = 2
 MARKERS = ("<!-- generated: smaller -->", "<!-- end of generated: smaller -->")
 MIB = 1 << 20
 Numbers = dict[str, Any]

@@ -54,9 +54,3 @@ def test_the_page_tells_what_was_measured() -> None:
     assert "| int8 | +0.20% ± 0.04% | +0.20% ± 0.04% | discovery loses 0.20% |" in text
     assert "| als | +0.20% ± 0.04% |" in text
     assert "| int8 | 98.7% |" in text
-
-
-def test_the_page_in_the_repository_is_the_bench_in_the_makefile() -> None:
-    root = Path(__file__).parents[2]
-    assert "bench-smaller: install" in (root / "Makefile").read_text()
-    assert "<!-- generated: smaller -->" in (root / "docs" / "benchmarks.md").read_text()
