@@ -1,5 +1,7 @@
 """Which release a store serves: `current` holds its digest, `releases/<digest>` the release itself.
 
+Where it is signed, a second line of `current` says by whom (serving.pointer).
+
 `served` lists the digests that have been served, the last one at the end.
 """
 
@@ -20,7 +22,7 @@ def current_digest(store: Path) -> str | None:
         ReleaseError: the pointer is not a digest.
     """
     try:
-        digest = (store / POINTER).read_text(encoding="ascii").strip()
+        digest = (store / POINTER).read_text(encoding="ascii").partition("\n")[0].strip()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from components.common.errors import CuveeError, ReleaseError
 from serving import metrics
-from serving.current import POINTER, RELEASES, current_digest, served
+from serving.current import POINTER, RELEASES, served
 from serving.live import Live
+from serving.pointer import Pointer, Seen
 from serving.rules.file import RulesFile
+from serving.signature import Trust
 
 log = logging.getLogger(__name__)
 
@@ -20,25 +22,33 @@ LOOK_S = 0.25
 UNREADABLE = "unreadable"  # refused, where `current` holds no digest
 
 
-def last_good(store: Path, load: Callable[[Path], Live]) -> Live:
+def last_good(store: Path, load: Callable[[Path], Live], seen: Seen | None = None) -> Live:
     """What `current` names; if that is refused, the release served before it that *load* takes, and that says so.
+
+    Where keys are trusted, that is what *seen* holds, or what the signed pointer names for it: the store's own list of
+    what was served is nobody's word.
 
     Raises:
         ReleaseError: nothing is published, or none of what was served can be taken: the reason of the first.
     """
-    digest = current_digest(store)
-    if digest is None:
+    pointer, trust, seen = Pointer.read(store), Trust.configured(), seen or Seen()
+    if pointer is None:
         raise ReleaseError(f"{store} holds no published release. Run `cuvee run --store {store}` first.")
+    standing = [seen.digest] if trust.keys else served(store)
     try:
-        return load(store / RELEASES / digest)
+        seen.check(pointer, trust)
+        standing += [pointer.before] if trust.keys else []
+        live = load(store / RELEASES / pointer.digest)
     except ReleaseError as error:
-        for other in served(store):
+        for other in filter(None, standing):
             with suppress(ReleaseError):
-                live = load(store / RELEASES / other) if other != digest else None
-                if live is not None:
+                found = load(store / RELEASES / other) if other != pointer.digest else None
+                if found is not None:
                     log.error("serving the earlier release %s: %s", other, error)
-                    return replace(live, refused=digest)
+                    return replace(found, refused=pointer.digest)
         raise
+    seen.note(pointer)
+    return live
 
 
 class Follower(threading.Thread):
@@ -52,6 +62,7 @@ class Follower(threading.Thread):
         period_s: float = LOOK_S,
         rules: RulesFile | None = None,
         releases: bool = True,
+        seen: Seen | None = None,
     ) -> None:
         """Follow a store and a file.
 
@@ -62,10 +73,12 @@ class Follower(threading.Thread):
             period_s: seconds between two looks.
             rules: followed over the release's own; None: there are none.
             releases: False: `current` is not followed.
+            seen: the pointers that have been followed so far; None: none.
         """
         super().__init__(name="follower", daemon=True)
         self._store, self._live, self._replace, self._period_s = store, live, replace, period_s
         self._rules, self._releases = rules, releases
+        self._seen, self._followed = seen or Seen(), Pointer(live.digest)
         self._refused: tuple[str, int] | None = None
         self._stopped = threading.Event()
 
@@ -91,18 +104,30 @@ class Follower(threading.Thread):
     def _look_at_current(self) -> None:
         seen = (UNREADABLE, 0)
         try:
-            digest = current_digest(self._store)
-            if digest is None or (digest == self._live.digest and not self._live.refused):
+            pointer = Pointer.read(self._store)
+            if pointer is None or (pointer == self._followed and not self._live.refused):
                 return
-            seen = (digest, (self._store / POINTER).stat().st_mtime_ns)
+            seen = (pointer.digest, (self._store / POINTER).stat().st_mtime_ns)
             if seen != self._refused:
-                self._take(digest)
+                self._follow(pointer)
                 self._refused = None
         except (CuveeError, OSError) as error:
             if seen != self._refused:
                 log.error("keeping release %s: %s", self._live.digest, error)
                 self._hand_over(replace(self._live, refused=seen[0]))
             self._refused = seen
+
+    def _follow(self, pointer: Pointer) -> None:
+        """Take what *pointer* names, if whoever moved it may.
+
+        Raises:
+            ReleaseError: they may not, or it cannot be taken.
+        """
+        self._seen.check(pointer, Trust.configured())
+        if pointer.digest != self._live.digest or self._live.refused:
+            self._take(pointer.digest)
+        self._seen.note(pointer)
+        self._followed = pointer
 
     def _take(self, digest: str) -> None:
         """Load what `current` names and hand it over; the release that answers, if it is named again."""

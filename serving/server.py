@@ -79,20 +79,21 @@ def serve(
     from serving.follower import Follower, last_good
     from serving.live import Live
     from serving.model import CuveeModel
+    from serving.pointer import Seen
     from serving.recent import Recent, Watch
     from serving.rules.file import RulesFile
 
-    recent, split = Recent(store), Split(deadline_s)
+    recent, split, seen = Recent(store), Split(deadline_s), Seen.configured()
 
     def load(folder: Path) -> Live:
         return Live.load(folder, store, clock, recent, max_age_days)
 
-    live = load(release) if release else last_good(store, load)
+    live = load(release) if release else last_good(store, load, seen)
     metrics.follows(live.signed, bool(live.refused))
     file = RulesFile(rules) if rules else None
     model = CuveeModel(live.following(file), id_key(store), split)
     if release is None or file is not None:
-        Follower(store, live, model.replace, rules=file, releases=release is None).start()
+        Follower(store, live, model.replace, rules=file, releases=release is None, seen=seen).start()
     Watch(recent).start()
     Events(recent, lambda: model.live, id_key(store)).install(app)
     if light:

@@ -36,6 +36,7 @@ GRACE_S = 15.0  # for what is in flight, once told to end
 PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)  # before a worker that keeps ending early is started again
 BACKLOG = 2048
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+SEEN_VARIABLE = "CUVEE_SEEN"  # serving.pointer: a worker that is replaced goes back to no older pointer either
 
 
 def alone() -> dict[str, str]:
@@ -52,7 +53,7 @@ class Worker:
         self.process = subprocess.Popen(
             [*command, "--socket", str(listener.fileno()), "--beat", str(beat)],
             pass_fds=(listener.fileno(), beat),
-            env=os.environ | {METRICS_FOLDER: str(metrics)},
+            env={SEEN_VARIABLE: str(metrics / "seen")} | os.environ | {METRICS_FOLDER: str(metrics)},
         )
         os.close(beat)
         self.last, self.began = time.monotonic(), False

@@ -1,5 +1,6 @@
 """Key pairs as openssl writes them, and the settings of a publisher and a server that use them."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from components.deploy.signing import KEY_VARIABLE
+from components.deploy.signing import KEY_VARIABLE, Signer
+from serving.current import POINTER
 from serving.signature import TRUSTED_VARIABLE
 
 
@@ -32,3 +34,11 @@ def trust(monkeypatch: pytest.MonkeyPatch, pair: KeyPair) -> None:
     """Publish with the pair's private key, and ask for its signature."""
     monkeypatch.setenv(KEY_VARIABLE, str(pair.private))
     monkeypatch.setenv(TRUSTED_VARIABLE, str(pair.public))
+
+
+def point(store: Path, digest: str) -> None:
+    """Make `current` name *digest*, signed if there is a key, without looking at the release."""
+    signer = Signer.configured()
+    (store / POINTER).unlink(missing_ok=True)  # a file of its own, with a time of its own
+    text = f"{digest}\n" if signer is None else signer.pointer(digest, time.time_ns() // 1000, "")
+    (store / POINTER).write_text(text)

@@ -10,14 +10,16 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from components.common.errors import ReleaseError
 from components.common.files import write_text
-from components.deploy.signing import Signer
+from components.deploy.signing import KEY_VARIABLE, Signer
 from serving.current import DIGEST, POINTER, RELEASES, SERVED, by_age, current_digest, current_release, served
+from serving.pointer import Pointer
 from serving.release import MANIFEST_FILE, signer, verify, vouched_for
 from serving.signature import SIGNATURE_FILE, Trust
 
@@ -84,9 +86,9 @@ def promote(store: Path, digest: str, keep: int = KEEP) -> None:
             `current` is unchanged then.
     """
     with _lock_of(store, digest):
-        known, before = served(store), _now(store)
-        _point(store, digest)
-        _record(store, digest, known, before)
+        listed = _listed(digest, served(store), _now(store))
+        _point(store, digest, listed)
+        _record(store, listed)
         known = served(store)
         candidates = [name for name in by_age(store) if name not in known]
         for old in [*known[keep:], *candidates[keep:]]:
@@ -108,10 +110,11 @@ def rollback(store: Path, digest: str | None = None) -> str:
         if not earlier:
             raise ReleaseError(f"{store} holds no release before the current one. Publish one, or name a digest.")
         digest = earlier[0]
+    listed = known[known.index(digest) :] if digest in known else _listed(digest, known, current)
     with _lock_of(store, digest):
-        _point(store, digest)
+        _point(store, digest, listed)
         if digest not in known:
-            _record(store, digest, known, current)
+            _record(store, listed)
     return digest
 
 
@@ -124,21 +127,50 @@ def _now(store: Path) -> str | None:
         return None
 
 
-def _point(store: Path, digest: str) -> None:
-    """Check a release of the store and point `current` at it."""
+def _point(store: Path, digest: str, listed: list[str]) -> None:
+    """Check a release of the store and point `current` at it, signed where there is a key; *listed*: see `_listed`.
+
+    Raises:
+        ReleaseError: the release is damaged, or servers would not follow for want of a signature that is trusted here.
+    """
     verify(store / RELEASES / digest)
-    vouched_for(store / RELEASES / digest, Trust.configured())
-    write_text(store / POINTER, digest + "\n")
+    key, trust = Signer.configured(), Trust.configured()
+    vouched_for(store / RELEASES / digest, trust)
+    if trust.keys and (key is None or key.public_key not in trust.keys):
+        raise ReleaseError(
+            f"{store / POINTER}: servers ask for a signature, and there is no trusted key here to sign with. "
+            f"Set {KEY_VARIABLE}."
+        )
+    before = listed[1] if len(listed) > 1 else ""
+    known = trust.keys | ({key.public_key} if key is not None else set())
+    number = _next_number(store, known)
+    write_text(store / POINTER, f"{digest}\n" if key is None else key.pointer(digest, number, before))
     _flush(store)
 
 
-def _record(store: Path, digest: str, known: list[str], before: str | None) -> None:
-    """Note that *digest* is served after *before*, of those *known*, the last first.
+def _next_number(store: Path, known: Collection[str]) -> int:
+    """Now, in µs, so that it is higher than what was there before, even where somebody has put an older pointer back.
+
+    Of a clock that was set back: one more than the pointer's that is there, if one of the *known* keys has signed it.
+    """
+    try:
+        pointer = Pointer.read(store)
+    except ReleaseError:
+        pointer = None
+    last = pointer.number if pointer is not None and pointer.signer in known else 0
+    return max(time.time_ns() // 1000, last + 1)
+
+
+def _listed(digest: str, known: list[str], before: str | None) -> list[str]:
+    """What will have been served, the last first: *digest* after *before*, of those *known*.
 
     What was served after *before* was left by going back: it is left out, as an undone step is.
     """
     kept = known[known.index(before) :] if before in known else known
-    listed = [digest, *(name for name in kept if name != digest)]
+    return [digest, *(name for name in kept if name != digest)]
+
+
+def _record(store: Path, listed: list[str]) -> None:
     write_text(store / SERVED, "".join(f"{name}\n" for name in reversed(listed)))
     _flush(store)
 

@@ -5,6 +5,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from components.common.errors import ConfigError
+from serving import pointer
 from serving.signature import pem_of, signed_message, written
 
 KEY_VARIABLE = "CUVEE_SIGNING_KEY"
@@ -38,6 +39,11 @@ class Signer:
     def signature(self, digest: str) -> str:
         """The content of `signature.json` for release *digest*."""
         return written(self.public_key, self._key.sign(signed_message(digest)).hex())
+
+    def pointer(self, digest: str, number: int, before: str) -> str:
+        """The content of `current` that names release *digest* with *number*; *before* may stand in for it."""
+        signed = self._key.sign(pointer.pointer_message(digest, number, before)).hex()
+        return pointer.written(digest, number, before, self.public_key, signed)
 
 
 _REMEDY = "Expected an ed25519 key as PEM: openssl genpkey -algorithm ed25519 -out signing.pem."

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from key_pairs import key_pair, trust
+from key_pairs import key_pair, point, trust
 from small_release import TASKS, fusion, small_release
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json, write_json
 from components.deploy.publish import add, promote, publish
 from serving.blend import Fusion
-from serving.current import POINTER, RELEASES
+from serving.current import RELEASES, current_digest
 from serving.follower import Follower, last_good
 from serving.health import health
 from serving.instances import parse
@@ -54,8 +54,7 @@ class Serving:
 
     def shown(self, digest: str) -> Live:
         """What answers after `current` has been made to name *digest*."""
-        (self.store / POINTER).unlink(missing_ok=True)  # a file of its own, with a time of its own
-        (self.store / POINTER).write_text(digest + "\n")
+        point(self.store, digest)
         self.follower.look()
         return self.now
 
@@ -250,7 +249,9 @@ def test_a_server_that_starts_on_a_damaged_release_serves_the_one_before(
 
 
 def verify_name(store: Path) -> str:
-    return (store / POINTER).read_text().strip()
+    digest = current_digest(store)
+    assert digest is not None
+    return digest
 
 
 def test_a_store_of_which_nothing_can_be_taken_gives_the_first_reason(signed_store: Path, other_release: Path) -> None:
