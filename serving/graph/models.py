@@ -12,6 +12,7 @@ from kserve import Model
 
 from components.common.identity import pseudonym
 from serving import metrics
+from serving.breaker import Breaker, SkippedError
 from serving.graph.fusing import fuse
 from serving.graph.parts import Part
 from serving.graph.question import QUESTION, ask, batches_of, loaded
@@ -102,7 +103,10 @@ def scoring(part: Part) -> Step:
 
 
 class Guard(Model):  # type: ignore[misc]
-    """Stands before one part: whatever happens behind it, the answer is 200 and in time."""
+    """Stands before one part: whatever happens behind it, the answer is 200 and in time.
+
+    A part that fails five times in a row is left alone for two seconds, then one question tries it.
+    """
 
     def __init__(self, part: str, url: str, members: Collection[str], seconds: float = MEMBER_SECONDS) -> None:
         """Guard a part.
@@ -115,6 +119,7 @@ class Guard(Model):  # type: ignore[misc]
         """
         super().__init__(GUARD + part)
         self._part, self._url, self._members, self._seconds = part, url, frozenset(members), seconds
+        self._breaker = Breaker(f"part:{part}", metrics.breaker)
         self._client = httpx.AsyncClient(timeout=seconds, headers={"Content-Type": "application/json"})
         self.ready = True
 
@@ -130,8 +135,10 @@ class Guard(Model):  # type: ignore[misc]
             if not any(names for names, _ in batches):
                 return known | {"not_scored": "not asked"}
             asked = known | {"members": orjson.dumps(batches).decode()}
-            answer = await asyncio.wait_for(self._call(orjson.dumps(asked)), self._seconds)
-            return answer if isinstance(answer, dict) else known | {"not_scored": "no object"}
+            answer = await self._asked(orjson.dumps(asked))
+            return known | {"not_scored": "no object"} if answer is None else answer
+        except SkippedError:
+            return known | {"not_scored": "left alone"}
         except (TimeoutError, httpx.TimeoutException):
             reason = "late"
         except Exception as error:
@@ -142,6 +149,24 @@ class Guard(Model):  # type: ignore[misc]
     def _own(self, batches: list[Any]) -> list[Any]:
         """The batches, put to the members of this part alone."""
         return [[[name for name in names if name in self._members], queries] for names, queries in batches]
+
+    async def _asked(self, body: bytes) -> Json | None:
+        """What the part's service says, if it is to be asked; None: no object.
+
+        Raises:
+            SkippedError: it has just failed.
+        """
+        self._breaker.admit()
+        try:
+            answer = await asyncio.wait_for(self._call(body), self._seconds)
+        except BaseException:  # also where nobody waits any more: a question that tries a part has to say how it ended
+            self._breaker.failed()
+            raise
+        if isinstance(answer, dict):
+            self._breaker.succeeded()
+            return answer
+        self._breaker.failed()
+        return None
 
     async def _call(self, body: bytes) -> Any:
         response = await self._client.post(self._url, content=body)

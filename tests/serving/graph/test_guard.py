@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from serving.breaker import FAILURES, REST_S
 from serving.graph.models import Guard
 
 Json = dict[str, Any]
@@ -51,11 +52,17 @@ class Service(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def service() -> Iterator[tuple[str, list[Json]]]:
     heard: list[Json] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Heard", (Service,), {"heard": heard}))
+    with served(type("Heard", (Service,), {"heard": heard})) as url:
+        yield url, heard
+
+
+@contextlib.contextmanager
+def served(kind: type[Service]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", heard
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
@@ -88,3 +95,59 @@ def test_nobody_there_and_nothing_to_ask() -> None:
     nothing: list[object] = [{}, [], None, {"members": "["}, {"members": "5"}, {"members": "[5]"}]
     for nonsense in nothing:
         assert "not_scored" in asked("http://127.0.0.1:9", nonsense)
+
+
+class Moody(Service):
+    """Fails, or is late, while its class says so."""
+
+    mood = "fails"
+
+    def do_POST(self) -> None:
+        self.path = f"/{type(self).mood}"
+        super().do_POST()
+
+
+@pytest.mark.parametrize("mood", ["fails", "late", "list"])
+def test_a_part_that_keeps_failing_is_left_alone_and_tried_again(mood: str) -> None:
+    heard: list[Json] = []
+
+    class Own(Moody):
+        pass
+
+    Own.heard, Own.mood = heard, mood
+
+    async def ask_on(url: str) -> None:
+        guard = Guard("cf", url, ("als",), 0.2)
+        for _ in range(FAILURES):
+            assert (await guard.predict(QUESTION))["not_scored"] != "left alone"
+        assert len(heard) == FAILURES
+        began = time.monotonic()
+        for _ in range(20):
+            assert await guard.predict(QUESTION) == {"id": "1", "release": "r", "not_scored": "left alone"}
+        assert time.monotonic() - began < REST_S
+        assert len(heard) == FAILURES  # it was not asked
+        await asyncio.sleep(REST_S)
+        trying = asyncio.ensure_future(guard.predict(QUESTION))
+        await asyncio.sleep(0)
+        assert (await guard.predict(QUESTION))["not_scored"] == "left alone"  # one tries it, no other
+        trying.cancel()  # nobody waits for it any more: the next may try
+        with contextlib.suppress(asyncio.CancelledError):
+            await trying
+        Own.mood = "fine"
+        await asyncio.sleep(REST_S)
+        assert await guard.predict(QUESTION) == {"id": "1", "release": "r", "scores": "[]"}
+        assert await guard.predict(QUESTION) == {"id": "1", "release": "r", "scores": "[]"}
+
+    with served(Own) as url:
+        asyncio.run(ask_on(url))
+
+
+def test_a_question_that_is_none_is_not_the_parts_fault() -> None:
+    async def ask_on(url: str) -> None:
+        guard = Guard("cf", url, ("als",), 30)
+        for _ in range(2 * FAILURES):
+            await guard.predict({"members": "["})
+        assert (await guard.predict(QUESTION))["scores"] == "[]"
+
+    with service() as (url, _):
+        asyncio.run(ask_on(f"{url}/fine"))
