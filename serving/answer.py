@@ -14,7 +14,7 @@ from serving.arrays import PAD, Bools
 from serving.audience import with_users
 from serving.breaker import SkippedError
 from serving.campaigns import note_campaigns, offered
-from serving.deadline import FEATURES
+from serving.deadline import FEATURES, step
 from serving.filters import allowed
 from serving.instances import PHOTO, Instance, RequestError
 from serving.pictures import BadMediaError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 STALE = "stale_features"
+ENCODE, GATHER, BLEND, WHY = "encode", "gather", "blend", "why"  # steps of an answer, as its trace names them
 PIECE_CELLS = 4_000_000  # scores of one member held at once, 16 MB: what a request may ask does not bound memory
 
 
@@ -89,8 +90,9 @@ def _group(
 ) -> list[dict[str, Any]]:
     states, degraded = _states(engine, scenario, instances, port, as_of)
     texts = tuple(instance.query or "" for instance in instances) if scenario == SEARCH else None
-    queries = engine.queries(RECOMMEND if scenario == CAMPAIGN else scenario, states, texts)
-    queries = _with_photos(engine, queries, instances, degraded)
+    with step(ENCODE):
+        queries = engine.queries(RECOMMEND if scenario == CAMPAIGN else scenario, states, texts)
+        queries = _with_photos(engine, queries, instances, degraded)
     new, lost = _new_to(engine, scenario, instances, port, as_of)
     offers, none = offered(engine.campaigns, instances, len(engine.catalogue), as_of)
     left = both(both(_allowed(engine, instances), new), offers)
@@ -99,7 +101,8 @@ def _group(
     blended = engine.blended(scenario, task)
     if not said:
         return [_envelope(engine, blended, [], as_of, reasons) for reasons in degraded]
-    pool = engine.pool_of(queries, said, task, anything=anything)
+    with step(GATHER):
+        pool = engine.pool_of(queries, said, task, anything=anything)
     groups: dict[str, list[int]] = defaultdict(list)
     for row, instance in enumerate(instances):
         groups[repr(instance.weights)].append(row)
@@ -107,9 +110,11 @@ def _group(
     for rows in groups.values():
         weights = instances[rows[0]].weights or None
         most = max(instances[row].k for row in rows)
-        ranking = engine.rank(pool, task, most, weights=weights, scenario=scenario)
-        for row in rows:
-            answers[row] = _answer(engine, blended, instances[row], ranking, row, as_of, degraded[row])
+        with step(BLEND):
+            ranking = engine.rank(pool, task, most, weights=weights, scenario=scenario)
+        with step(WHY):
+            for row in rows:
+                answers[row] = _answer(engine, blended, instances[row], ranking, row, as_of, degraded[row])
     return answers
 
 

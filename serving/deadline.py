@@ -8,13 +8,18 @@ requests of a release) `part` does nothing.
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from components.common.errors import InputError
 from serving.breaker import Breakers, SkippedError
 
+if TYPE_CHECKING:
+    from serving.telemetry import Notes
+
 DEFAULT_S = 0.3
+FAILED, LEFT_BEHIND = "failed", "left behind"  # what is noted of a part that gave nothing
 FEATURES = "features"  # what the feature store is called in `degraded`; a member is `member:NAME`
 
 
@@ -54,12 +59,14 @@ class Attempt:
     """One go at a request, in one thread.
 
     until: `time.monotonic()` after which no further part is begun, unless it is needed. without: parts not to be asked.
+    notes: where the times of parts are noted, one for each request that somebody traces.
     """
 
     breakers: Breakers
     split: Split
     until: float
     without: Collection[str] = ()
+    notes: "Sequence[Notes]" = ()
     under_way: str = ""
     since: float = 0.0
     hurried: bool = True
@@ -84,14 +91,18 @@ class Attempt:
         Raises:
             LeftBehindError: nobody waits for this attempt any more.
         """
-        breaker = self.breakers[self.under_way]
+        name, now = self.under_way, time.monotonic()
+        breaker = self.breakers[name]
         with self.lock:
             gone, self.under_way = self.left_behind, ""
         if gone:
             breaker.returned()
             raise LeftBehindError
-        slow = self.hurried and time.monotonic() - self.since > self.split.slow
-        if (error is None and not slow) or isinstance(error, InputError):
+        well = error is None or isinstance(error, InputError)
+        for notes in self.notes:
+            notes.part(name, self.since, now, "" if well else FAILED)
+        slow = error is None and self.hurried and now - self.since > self.split.slow
+        if well and not slow:
             breaker.succeeded()
         else:
             breaker.failed()
@@ -103,6 +114,8 @@ class Attempt:
             if not name or now - self.since <= self.split.part:
                 return ""
             self.left_behind = True
+        for notes in self.notes:
+            notes.part(name, self.since, now, LEFT_BEHIND)
         self.breakers[name].hung()
         return name
 
@@ -140,6 +153,26 @@ class part:  # noqa: N801  (reads as a statement: `with part("features"):`)
     def __exit__(self, _kind: object, error: BaseException | None, _at: object) -> None:
         if self._attempt is not None:
             self._attempt.end(error)
+
+
+class step:  # noqa: N801
+    """A block that an answer cannot do without: its time is noted where somebody wants to know, and that is all."""
+
+    __slots__ = ("_name", "_notes", "_since")
+
+    def __init__(self, name: str) -> None:
+        attempt = _here.attempt
+        self._name, self._notes = name, () if attempt is None else attempt.notes
+
+    def __enter__(self) -> None:
+        if self._notes:
+            self._since = time.monotonic()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _at: object) -> None:
+        if self._notes:
+            now = time.monotonic()
+            for notes in self._notes:
+                notes.part(self._name, self._since, now, FAILED if error is not None else "")
 
 
 class attempting:  # noqa: N801

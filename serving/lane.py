@@ -20,8 +20,10 @@ from serving import metrics
 from serving.admission import BusyError
 from serving.breaker import Breakers
 from serving.deadline import Attempt, LeftBehindError, Split, attempting
+from serving.telemetry import noted
 
 Work = Callable[[list[Any]], Sequence[Any]]
+WAITING = "waiting"  # the part of a request in which its turn has not come
 LOOK_S = 0.015  # between two looks at a request that takes long
 FORGOTTEN = 0.1  # of a slower pace, by every go that was faster
 
@@ -80,7 +82,8 @@ class Lane:
         """One go at *jobs*, that begins now or has begun: nobody else takes them."""
         split = self._split
         until = min(job.arrived for job in jobs) + split.deadline - split.spare - split.part
-        go = _Go(jobs, Attempt(self._breakers, split, until, without))
+        notes = tuple(job.notes for job in jobs if job.notes is not None)
+        go = _Go(jobs, Attempt(self._breakers, split, until, without, notes))
         for job in jobs:
             job.go = go
         return go
@@ -179,6 +182,7 @@ class _Job:
         self.work, self.asked, self.loop, self.alone = work, asked, loop, False
         self.arrived = time.monotonic()
         self.go: _Go | None = None
+        self.notes = noted.get()
         self.answer: asyncio.Future[Sequence[Any]] = loop.create_future()
         self.looked: asyncio.TimerHandle
         self._begun = self._given_up = False
@@ -198,6 +202,8 @@ class _Job:
         """The job's turn has come; False: it has been given up."""
         with self._lock:
             self._begun = not self._given_up
+        if self.notes is not None and self._begun and self.go is None:
+            self.notes.part(WAITING, self.arrived, time.monotonic())
         return self._begun
 
     def tell(self, value: Sequence[Any] | None, error: Exception | None) -> None:

@@ -14,6 +14,7 @@ from serving.instances import Instance, RequestError, parse_all, parse_json
 from serving.lane import Lane
 from serving.live import MODEL_NAME, Live
 from serving.queries import CAMPAIGN
+from serving.telemetry import noted
 
 INPUT, OUTPUT, BYTES = "instances", "predictions", "BYTES"
 BULK = 16  # more instances than this in one request are no customer who waits; so many are answered together
@@ -72,6 +73,9 @@ class CuveeModel(Model):  # type: ignore[misc]
         live, lane = self._live, self._bulk if _is_bulk(instances) else self._lane
         answers: list[dict[str, Any]] = list(await lane.run(live.answer, instances))
         metrics.predicted(answers)
+        notes = noted.get()
+        if notes is not None:
+            notes.say([instance.scenario for instance in instances], answers)
         return answers
 
     def _at_the_door(self, instance: Instance) -> Instance:

@@ -72,7 +72,7 @@ def serve(
     from kserve.model_server import app
 
     from components.common.identity import id_key
-    from serving import door, health, metrics, shortcut, workers
+    from serving import door, health, metrics, shortcut, telemetry, workers
     from serving.admission import Admission
     from serving.deadline import Split
     from serving.events import Events
@@ -101,6 +101,7 @@ def serve(
     door.install(app, Admission(split.waiting))
     health.install(app, lambda: model.live)
     metrics.install(app, store)
+    send_spans = telemetry.install(app)
     if page:
         from serving.storefront.own import OwnShop
         from serving.storefront.page import PREFIX, Storefront
@@ -123,9 +124,11 @@ def serve(
             super().setup_event_loop()
 
     log.info("serving release %s on http://%s:%d", live.digest, host, port)
-    Server(http_port=port, workers=1, enable_grpc=enable_grpc, enable_latency_logging=False, grace_period=10).start(
-        [model]
-    )
+    server = Server(http_port=port, workers=1, enable_grpc=enable_grpc, enable_latency_logging=False, grace_period=10)
+    try:
+        server.start([model])
+    finally:
+        send_spans()
 
 
 def parse_clock(text: str) -> "Clock":
