@@ -41,6 +41,7 @@ def test_every_scenario_is_asked_of_a_release(release: Path, store: Path) -> Non
     assert set(found["lists"]) == set(found["work_ms"]) == {"recommend", "similar", "bundle", "search"}
     assert all(ms > 0 for ms in found["work_ms"].values())
     assert all(any(lists) for lists in found["lists"].values())
+    assert found["private_mb"] + found["shared_mb"] > 0
     assert memory()["private"] > 1 << 20
 
 
