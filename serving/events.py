@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 ROUTE = "/v1/events"
 MAX_EVENTS = 256
 AHEAD = 5 * 60 * 1_000_000  # µs that a page's clock may be before the server's
+UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")  # a read-only mount, no file and no way to make it
 BODY = 'the body is a JSON object {"events": [{"event_id", "user_id", "item_id", "event"}, ...]}'
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -108,7 +109,7 @@ class Events:
             added = self._recent.add(fresh) if fresh else 0
         except (sqlite3.Error, OSError, FullError) as error:
             log.error("events are not kept: %s", error)
-            raise UnwrittenError("events cannot be kept at the moment; send the same ones again") from error
+            raise UnwrittenError(_why(error)) from error
         return Kept(accepted=added, repeated=len(fresh) - added, late=len(events) - len(fresh))
 
     def _event(self, number: int, told: Told, now: int) -> Event:
@@ -137,6 +138,13 @@ def parse(body: bytes) -> Batch:
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in problem["loc"])[:80]
         raise RequestError(f"'{where}': {problem['msg']}" if where else BODY) from error
+
+
+def _why(error: Exception) -> str:
+    """What the page is told; a store that cannot be written will not be by itself, a lock or a full store may."""
+    if (getattr(error, "sqlite_errorname", None) or "").startswith(UNWRITABLE) or isinstance(error, OSError):
+        return "this server's store cannot be written, so events are not kept; send the same ones again once it can"
+    return "events cannot be kept at the moment; send the same ones again"
 
 
 def _time(number: int, text: str, now: int) -> int:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +23,23 @@ from components.deploy.trial import ask_v1, ask_v2, running_server
 from serving.current import current_release
 from serving.events import MAX_EVENTS
 from serving.features import open_store
-from serving.recent import RECENT_FILE
+from serving.recent import RECENT_FILE, Event, Recent
 
 ROUTE = "/v1/events"
+READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" "$0" && exec "$@"'
+AGAIN = "send the same ones again once it can\n"
+TELLS = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from serving.events import Events, Told, UnwrittenError
+from serving.recent import Recent
+events = Events(Recent(Path(sys.argv[1])), lambda: SimpleNamespace(as_of=1_800_000_000_000_000), b"k" * 32)
+try:
+    events.take([Told(event_id="e1", user_id="u", item_id="i", event="view")])
+except UnwrittenError as error:
+    print(error.status, error)
+"""
 WITHIN_S = 1.0
 
 
@@ -91,8 +107,19 @@ def test_events_change_the_next_answer_and_outlive_the_server(own: Path) -> None
         (own / RECENT_FILE).unlink()
         (own / RECENT_FILE).mkdir()
         status, answer = tell(url, told(9, "newcomer", "i01"))
-        assert (status, "send the same ones again" in answer["error"]) == (503, True)
+        assert (status, "this server's store cannot be written" in answer["error"]) == (503, True)
         assert ask_v1(url, asked)["items"] == items
+
+
+def test_a_store_that_is_mounted_read_only_is_said_to_be(tmp_path: Path) -> None:
+    mounted = ["unshare", "-rm", "sh", "-c", READ_ONLY, str(tmp_path)]
+    if subprocess.run([*mounted, "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount: unshare -rm, mount -o remount,bind,ro")
+    Recent(tmp_path).add([Event("e0", "u", "i", "purchase", 1)])  # a file of before
+    before = (tmp_path / RECENT_FILE).read_bytes()
+    told = subprocess.run([*mounted, sys.executable, "-c", TELLS, str(tmp_path)], capture_output=True, text=True)
+    assert told.stdout == "503 this server's store cannot be written, so events are not kept; " + AGAIN, told.stderr
+    assert (tmp_path / RECENT_FILE).read_bytes() == before
 
 
 def test_events_before_the_features_are_late_and_those_ahead_are_refused(url: str, store: Path) -> None:
