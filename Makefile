@@ -51,7 +51,7 @@ test: install  ## the tests (<= 15 minutes)
 test-all: install  ## all tests, the long ones too
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-cluster-parts: install  ## the main job over a real Valkey, Postgres and S3, started by the tests (some 3 minutes)
+test-cluster-parts: install  ## the main job over a real Valkey, Postgres and S3; lists and features by Ray (some 5 minutes)
 	$(BIN)/python -m pytest tests/cluster -m cluster
 
 BASE ?= docker.io/library/python:3.11-slim
@@ -122,7 +122,7 @@ bench-smaller: install  ## what a smaller release saves and loses, on the demo's
 	$(BIN)/python -m benchmarks.smaller --run $(DEMO) --page
 
 lock: install  ## rewrite requirements/*.txt from *.in
-	for name in serving pipeline-cpu pipeline-gpu; do \
+	for name in serving pipeline-cpu pipeline-gpu pipeline-ray; do \
 	  $(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	    requirements/$$name.in -o requirements/$$name.txt; done
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --python-platform x86_64-manylinux_2_31 \

@@ -171,11 +171,12 @@ def batch_recommend(
     store: Store = Path("runs/demo/store"),
     k: Count = 10,
     as_of: Annotated[str, typer.Option(help="The moment: release (its last event), now, or an ISO time.")] = "release",
+    workers: Annotated[int, typer.Option(help="Workers of Ray (cuvee[ray]); 0: this process.")] = 0,
 ) -> None:
     """Write the best items for every user the store knows, under their pseudonyms."""
     from pipelines.run_batch import run_batch
 
-    raise typer.Exit(run_batch(store, out, k, as_of))
+    raise typer.Exit(run_batch(store, out, k, as_of, workers))
 
 
 @app.command("mine-rules")

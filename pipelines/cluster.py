@@ -69,7 +69,7 @@ class Cluster(Config):
     key_secret: str = Field(default="cuvee-id-key", description="secret whose key `key` is CUVEE_ID_KEY")
     feature_store: str = Field(
         default="",
-        description="CUVEE_FEATURE_STORE: `cluster` or a file's path; empty: the store's folder",
+        description="CUVEE_FEATURE_STORE: `cluster`, `cluster-ray` or a file's path; empty: the store's folder",
     )
     features_secret: str = Field(
         default="cuvee-features", description="secret whose keys `redis` and `registry` are CUVEE_REDIS, CUVEE_REGISTRY"

@@ -8,12 +8,12 @@ from components.recommend.run import SUMMARY_FILE
 from pipelines.run import follow
 
 
-def run_batch(store: Path, out: Path, k: int, as_of: str) -> int:
+def run_batch(store: Path, out: Path, k: int, as_of: str, workers: int) -> int:
     """Write lists to out/recommendations, and return the exit code: 0, 2 bad input, 1 a failure."""
     out = out.resolve()
     lists = out / "recommendations"
     shutil.rmtree(lists, ignore_errors=True)
-    arguments = {"store": str(store.resolve()), "k": k, "as_of": as_of}
+    arguments = {"store": str(store.resolve()), "k": k, "as_of": as_of, "workers": workers}
     watcher, code = follow("batch_recommend", out, arguments)
     if watcher.failure:
         return code

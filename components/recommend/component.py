@@ -7,7 +7,7 @@ from components.common.image import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
-def recommend(store: str, states: Input[Dataset], lists: Output[Dataset], k: int) -> None:
+def recommend(store: str, states: Input[Dataset], lists: Output[Dataset], k: int, workers: int) -> None:
     """Write the k best of every user of *states* by the store's release; see components.recommend.run.recommend."""
     from pathlib import Path
 
@@ -16,4 +16,4 @@ def recommend(store: str, states: Input[Dataset], lists: Output[Dataset], k: int
     with stage("recommend"):
         from components.recommend.run import recommend_from_store
 
-        lists.metadata.update(recommend_from_store(Path(store), Path(states.path), Path(lists.path), k))
+        lists.metadata.update(recommend_from_store(Path(store), Path(states.path), Path(lists.path), k, workers))

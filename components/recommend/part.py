@@ -1,10 +1,11 @@
-"""One part of the users: read, answered by the engine, written."""
+"""One part of the users: read, answered by the engine, written; the same on one machine and on Ray's workers."""
 
 from components.common import stage  # first: it bounds the threads of linear algebra before numpy is there
 
 __all__ = ["PartScorer", "stage"]
 
 import os
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from serving.instances import Instance
 from serving.queries import RECOMMEND
 
 POSITION, SCORE, PART, ROWS = "position", "score", "part", "rows"
+UNFINISHED = ".part-"
 LISTS = pa.schema([(c.USER_ID, pa.string()), (POSITION, pa.int32()), (c.ITEM_ID, pa.string()), (SCORE, pa.float64())])
 
 
@@ -57,7 +59,7 @@ class PartScorer:
         number = int(row[PART])
         lists = self.lists(pq.ParquetFile(self._wanted.states).read_row_group(number))
         target = self._wanted.out / f"part-{number:06d}.parquet"
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        temporary = target.with_name(f"{UNFINISHED}{number:06d}.{uuid.uuid4().hex}")
         pq.write_table(lists, temporary)
         os.replace(temporary, target)
         return {PART: number, ROWS: len(lists)}

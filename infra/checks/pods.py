@@ -84,6 +84,9 @@ def _experiment(one: Object, _objects: list[Object]) -> Iterator[Template]:
 
 
 def _ray(one: Object, _objects: list[Object]) -> Iterator[Template]:
+    if "submitterPodTemplate" in one["spec"]:
+        template = one["spec"]["submitterPodTemplate"]
+        yield "submitter", template["spec"], template.get("metadata", {})
     cluster = one["spec"].get("rayClusterSpec", one["spec"])
     groups = [("head", cluster["headGroupSpec"])]
     groups += [(group["groupName"], group) for group in cluster.get("workerGroupSpecs", [])]

@@ -283,6 +283,8 @@ def test_a_name_without_an_object_and_a_right_too_many_are_caught(
 
 
 NODE = ("spec", "template", "spec", "replicatedJobs", 0, "template", "spec", "template", "spec")
+RAY, SUBMITTER = ("spec", "rayClusterSpec"), ("spec", "submitterPodTemplate", "spec", "containers", 0)
+SCORER = (*RAY, "workerGroupSpecs", 0, "template", "spec", "containers", 0)
 BEYOND = [
     ("TrainJob", ("spec", "trainer", "numNodes"), "two"),
     ("TrainJob", ("spec", "trainer", "numNode"), 2),
@@ -296,6 +298,18 @@ BEYOND = [
     ("FeatureStore", ("spec", "services", "onlineStore", "persistence", "store", "secretRef", "name"), "other"),
     ("FeatureStore", ("spec", "feastProject"), GONE),
     ("FeatureStore", ("spec", "services", "onlinestore"), {}),
+    ("RayJob", ("spec", "shutdownAfterJobFinishes"), "yes"),
+    ("RayJob", (*RAY, "authOptions", "mode"), "tokens"),
+    ("RayJob", (*RAY, "workerGroupSpec"), []),
+    ("RayJob", (*RAY, "workerGroupSpecs", 0, "minReplicas"), GONE),
+    ("RayJob", (*RAY, "workerGroupSpecs", 0, "replicas"), "two"),
+    (
+        "RayJob",
+        (*RAY, "headGroupSpec", "template", "spec", "volumes", 1, "persistentVolumeClaim", "claimName"),
+        "other",
+    ),
+    ("RayJob", (*SCORER, "securityContext", "privileged"), True),
+    ("RayJob", (*SUBMITTER, "securityContext", "readOnlyRootFilesystem"), False),
 ]
 
 

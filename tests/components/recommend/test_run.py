@@ -88,9 +88,9 @@ def test_nobody_known_gives_an_empty_table(store: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_asked_is_refused(store: Path, states: Path, tmp_path: Path) -> None:
     release = current_release(store)
     assert release is not None
-    for k in (0, 101):
-        with pytest.raises(ConfigError, match="expected k of 1 to 100"):
-            recommend(release, states, tmp_path / "lists", k)
+    for k, workers in ((0, 0), (101, 0), (10, -1)):
+        with pytest.raises(ConfigError, match="expected k of 1 to 100 and 0 or more workers"):
+            recommend(release, states, tmp_path / "lists", k, workers)
     table = pq.read_table(states)
     moved = table.set_column(1, c.EVENT_TIMESTAMP, table[c.EVENT_TIMESTAMP].cast("int64"))
     stamps = moved[c.EVENT_TIMESTAMP].to_pylist()
