@@ -1,4 +1,4 @@
-"""The real server, in which one member does as a file says: answers, raises, hangs, or takes 50 ms of no work a question."""
+"""The real server, in which one member does as a file says: answers, raises, hangs, or takes 50 ms of each question."""
 
 import subprocess
 import sys
