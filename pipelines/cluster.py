@@ -20,7 +20,7 @@ TRAINING = {"train-deep", "train-cf", "train-text", "tune-members"}
 HEAVY = TRAINING | {"encode", "fuse", "evaluate", "tune-fusion", "recommend"}
 SIDE_EFFECTS = {"materialize-online", "deploy"}
 """Steps that change what is online: tried once, never taken from a cache."""
-OUTSIDE = SIDE_EFFECTS | {"ingest", "evaluate", "states-of-everyone", "recommend"}
+OUTSIDE = SIDE_EFFECTS | {"ingest", "evaluate", "states-of-everyone", "recommend", "report-ending"}
 """Steps whose answer depends on more than their inputs: the shop's tables, the release that serves now."""
 WITH_FILES = OUTSIDE | {"encode", "tune-members", "tune-fusion"}
 """Steps that read the shop's files or the store."""

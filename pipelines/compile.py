@@ -9,6 +9,7 @@ from kfp import compiler
 
 from pipelines.cluster import Cluster, placed
 
+END = "ended([the run ends, well or not])"
 COMPILED = Path(__file__).parent / "compiled"
 
 
@@ -67,15 +68,20 @@ def diagram(compiled: Path) -> str:
     return "\n".join([*lines, "```"]) + "\n"
 
 
+def _has_steps(task: dict[str, Any] | None, components: dict[str, Any]) -> bool:
+    return task is not None and "dag" in components[task["componentRef"]["name"]]
+
+
 def _edges(tasks: dict[str, Any], components: dict[str, Any], gate: str) -> list[str]:
     lines = []
     for name, task in sorted(tasks.items()):
         inner = components[task["componentRef"]["name"]].get("dag")
         before = sorted(task.get("dependentTasks", []))
         if inner:
-            lines += _edges(inner["tasks"], components, before[-1] if "evaluate" not in before else "evaluate")
+            after = "evaluate" if "evaluate" in before else before[-1] if before else gate
+            lines += _edges(inner["tasks"], components, after)
             continue
-        lines += [f"  {other} --> {name}" for other in before]
+        lines += [f"  {END if _has_steps(tasks.get(other), components) else other} --> {name}" for other in before]
         if gate and not before:
             lines.append(f"  {gate} -- passed the gate --> {name}")
     return lines

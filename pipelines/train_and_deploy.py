@@ -10,11 +10,13 @@
 8. package      one release: members, encoder, fusion, rules, manifest of hashes
 9. evaluate     drive the serving engine with that very release; judge it against champion and best member
 10. go live     only past the gate: features online, publish, one real inference call
+
+Whatever became of these, `report_ending` says how the run ended and which release serves.
 """
 
 from kfp import dsl
 
-from components.deploy.component import deploy
+from components.deploy.component import deploy, report_ending
 from components.encode.component import encode
 from components.evaluate.component import evaluate
 from components.fuse.component import fuse
@@ -60,33 +62,41 @@ def train_and_deploy(
         smaller: `none`, or `float16`, `int8`, `pruned`, `pruned-int8`: keep the release in fewer bytes; `distilled`: a
             student that recommends instead of the blend. Taken where at most .1% of NDCG@10 is lost on the fit windows.
     """
-    tables = ingest(source=data, config=config, store=store)
-    checked = validate(tables=tables.outputs["tables"])
-    prepared = prepare(checked=checked.outputs["checked"], protocol=protocol, effort=effort, seed=seed)
-    shop = prepared.outputs["prepared"]
-    embeddings = encode(prepared=shop, encoder=encoder, image_encoder=image_encoder).outputs["embeddings"]
-    features = materialize(prepared=shop, embeddings=embeddings).outputs["features"]
+    with dsl.ExitHandler(report_ending(store=store), name="run"):
+        tables = ingest(source=data, config=config, store=store)
+        checked = validate(tables=tables.outputs["tables"])
+        prepared = prepare(checked=checked.outputs["checked"], protocol=protocol, effort=effort, seed=seed)
+        shop = prepared.outputs["prepared"]
+        embeddings = encode(prepared=shop, encoder=encoder, image_encoder=image_encoder).outputs["embeddings"]
+        features = materialize(prepared=shop, embeddings=embeddings).outputs["features"]
 
-    deep = train_deep(prepared=shop, embeddings=embeddings, effort=effort, seed=seed, settings=settings).outputs[
-        "members"
-    ]
-    cf = train_cf(prepared=shop, effort=effort, seed=seed, settings=settings).outputs["members"]
-    text = train_text(prepared=shop, embeddings=embeddings, effort=effort, seed=seed, settings=settings).outputs[
-        "members"
-    ]
-    rules = train_rules(prepared=shop, embeddings=embeddings, seed=seed, settings=settings).outputs["members"]
+        deep = train_deep(prepared=shop, embeddings=embeddings, effort=effort, seed=seed, settings=settings).outputs[
+            "members"
+        ]
+        cf = train_cf(prepared=shop, effort=effort, seed=seed, settings=settings).outputs["members"]
+        text = train_text(prepared=shop, embeddings=embeddings, effort=effort, seed=seed, settings=settings).outputs[
+            "members"
+        ]
+        rules = train_rules(prepared=shop, embeddings=embeddings, seed=seed, settings=settings).outputs["members"]
 
-    fusion = fuse(
-        prepared=shop, embeddings=embeddings, features=features, cf=cf, deep=deep, text=text, rules=rules,
-        effort=effort, seed=seed, settings=settings,
-    ).outputs["fusion"]  # fmt: skip
-    release = package(
-        prepared=shop, embeddings=embeddings, fusion=fusion, cf=cf, deep=deep, text=text, rules=rules, smaller=smaller
-    ).outputs["release"]
-    verdict = evaluate(
-        release=release, prepared=shop, features=features, fusion=fusion, store=store, relations=relations
-    )  # fmt: skip
+        fusion = fuse(
+            prepared=shop, embeddings=embeddings, features=features, cf=cf, deep=deep, text=text, rules=rules,
+            effort=effort, seed=seed, settings=settings,
+        ).outputs["fusion"]  # fmt: skip
+        release = package(
+            prepared=shop,
+            embeddings=embeddings,
+            fusion=fusion,
+            cf=cf,
+            deep=deep,
+            text=text,
+            rules=rules,
+            smaller=smaller,
+        ).outputs["release"]
+        verdict = evaluate(
+            release=release, prepared=shop, features=features, fusion=fusion, store=store, relations=relations
+        )  # fmt: skip
 
-    with dsl.If(verdict.outputs["Output"] == True, name="gate"):  # noqa: E712  (a pipeline condition, not Python's)
-        online = materialize_online(features=features, store=store)
-        deploy(release=release, store=store).after(online)
+        with dsl.If(verdict.outputs["Output"] == True, name="gate"):  # noqa: E712  (a pipeline condition, not Python's)
+            online = materialize_online(features=features, store=store)
+            deploy(release=release, store=store).after(online)

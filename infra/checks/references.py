@@ -24,7 +24,7 @@ def problems(objects: list[Object]) -> list[str]:
     known |= {("Secret", one["spec"]["target"]["name"]) for one in of_kind(objects, "ExternalSecret")}
     named = [*_of_pods(objects), *_of_objects(objects)]
     missing = [f"{where}: {kind} {name} is nowhere" for where, kind, name in named if (kind, name) not in known]
-    return [*missing, *_rights(objects), *_services(objects), *_namespaces(objects)]
+    return [*missing, *_rights(objects), *_services(objects), *_monitors(objects), *_namespaces(objects)]
 
 
 def _of_pods(objects: list[Object]) -> Iterator[Named]:
@@ -136,6 +136,27 @@ def _probes(pod: Object) -> Iterator[str]:
             asked = container.get(name, {}).get("httpGet")
             if not asked or asked["port"] not in ports:
                 yield f"{label(pod)}: {name} asks no port of the container"
+
+
+def _monitors(objects: list[Object]) -> Iterator[str]:
+    """Monitors that find nothing to scrape: no labels of anybody, or a port that nobody has."""
+    found = {
+        "ServiceMonitor": [(one, {port["name"] for port in one["spec"]["ports"]}) for one in of_kind(objects, "Service")
+                           if all("name" in port for port in one["spec"]["ports"])],
+        "PodMonitor": [(pod, _ports(pod)) for pod in pods(objects)],
+    }  # fmt: skip
+    for one in of_kind(objects, *found):
+        wanted = one["spec"]["selector"]["matchLabels"].items()
+        chosen = [ports for each, ports in found[one["kind"]] if wanted <= each["metadata"].get("labels", {}).items()]
+        for asked in one["spec"].get("endpoints") or one["spec"]["podMetricsEndpoints"]:
+            port = asked.get("port") or asked.get("portNumber")
+            if not chosen or not all(port in ports for ports in chosen):
+                yield f"{label(one)}: finds nobody with port {port} under {dict(wanted)}"
+
+
+def _ports(pod: Object) -> set[str | int]:
+    ports = [port for container in pod["spec"].get("containers", []) for port in container.get("ports", [])]
+    return {value for port in ports for value in (port.get("name"), port["containerPort"]) if value}
 
 
 def _namespaces(objects: list[Object]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from infra.checks import metrics, network, pods, references, restricted
 from infra.checks.network import FLOWS, Flows
 from infra.checks.render import Object
 from infra.checks.schemas import Schemas
+from pipelines.cluster import Cluster
 
 GONE = object()
 Path = tuple[Any, ...]
@@ -280,6 +281,72 @@ def test_a_name_without_an_object_and_a_right_too_many_are_caught(
     put(place(objects, kind, name), path, value)
     found = references.problems(objects)
     assert any(said in problem for problem in found), found
+
+
+FIGURES = [
+    ("overlays/prod", "ServiceMonitor", "cuvee", ("spec", "selector", "matchLabels"), {"app": "x"}, "finds nobody"),
+    ("overlays/prod", "ServiceMonitor", "cuvee", ("spec", "endpoints", 0, "port"), "metric", "with port metric"),
+    ("graph", "PodMonitor", "cuvee-graph", ("spec", "selector", "matchLabels"), {"cuvee.dev/graf": "cuvee"}, "nobody"),
+    ("graph", "PodMonitor", "cuvee-graph", ("spec", "podMetricsEndpoints", 0, "portNumber"), 8081, "with port 8081"),
+    (
+        "scale",
+        "ExternalSecret",
+        "cuvee-features",
+        ("spec", "target", "name"),
+        "other",
+        "Secret cuvee-features is nowhere",
+    ),
+]
+
+
+@pytest.mark.parametrize(("overlay", "kind", "name", "path", "value", "said"), FIGURES)
+def test_a_monitor_that_finds_nobody_and_a_secret_that_nobody_makes_are_caught(
+    fresh: Callable[[str], list[Object]], overlay: str, kind: str, name: str, path: Path, value: Any, said: str
+) -> None:
+    objects = fresh(overlay)
+    assert references.problems(objects) == []
+    put(place(objects, kind, name), path, value)
+    found = references.problems(objects)
+    assert any(said in problem for problem in found), found
+
+
+TO_SERVERS = [
+    (
+        "scale",
+        "feature-servers-steps",
+        ("spec", "egress", 0, "to", 0, "podSelector"),
+        GONE,
+        "step -> postgres TCP/6379: possible",
+    ),
+    ("scale", "feature-servers-steps", ("spec", "egress", 0, "to", 0, "namespaceSelector"), {}, "false-redis"),
+    ("scale", "feature-servers-steps", ("spec", "podSelector"), {}, "stray -> redis TCP/6379: possible"),
+    ("scale", "feature-servers-predictor", ("spec", "egress", 1), GONE, "predictor -> postgres TCP/5432: blocked"),
+    ("graph", "graph-figures", ("spec", "ingress", 0, "from", 0, "namespaceSelector"), {}, "false-prometheus"),
+    ("graph", "graph-figures", ("spec", "ingress"), [], "prometheus -> graph-part TCP/8080: blocked"),
+]
+
+
+@pytest.mark.parametrize(("overlay", "name", "path", "value", "said"), TO_SERVERS)
+def test_a_way_to_the_servers_or_the_figures_that_is_opened_or_blocked_is_caught(
+    fresh: Callable[[str], list[Object]], overlay: str, name: str, path: Path, value: Any, said: str
+) -> None:
+    objects, flows = fresh(overlay), Flows.from_yaml(FLOWS)
+    assert network.problems(objects, flows, overlay) == []
+    put(place(objects, "NetworkPolicy", name), path, value)
+    found = network.problems(objects, flows, overlay)
+    assert any(said in problem for problem in found), found
+
+
+def test_every_secret_that_steps_are_given_is_made_from_the_vault(fresh: Callable[[str], list[Object]]) -> None:
+    made = {
+        one["spec"]["target"]["name"]: {each["secretKey"] for each in one["spec"]["data"]}
+        for one in fresh("scale")
+        if one["kind"] == "ExternalSecret" and one["metadata"]["namespace"] == "cuvee"
+    }
+    given = Cluster()
+    assert made[given.key_secret] == {"key"}
+    assert made[given.features_secret] == {"redis", "registry"}
+    assert made[given.releases_secret] == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
 NODE = ("spec", "template", "spec", "replicatedJobs", 0, "template", "spec", "template", "spec")

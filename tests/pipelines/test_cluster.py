@@ -99,7 +99,7 @@ def test_what_changes_the_world_is_tried_once_and_never_remembered(cpu: dict[str
     found = steps(cpu["train_and_deploy"])
     for name, task in found.items():
         remembered = task["cachingOptions"].get("enableCache", False)
-        assert remembered == (name not in {"ingest", "evaluate", "materialize-online", "deploy"}), name
+        assert remembered == (name not in {"ingest", "evaluate", "materialize-online", "deploy", "report-ending"}), name
         assert ("retryPolicy" in task) == (name not in {"materialize-online", "deploy"}), name
     assert {task["retryPolicy"]["maxRetryCount"] for task in found.values() if "retryPolicy" in task} == {2}
 
@@ -109,7 +109,7 @@ def test_secrets_and_volumes_come_by_reference_where_they_are_needed(cpu: dict[s
     keyed = {step for step, one in platform.items() if "secretAsEnv" in one}
     mounted = {step for step, one in platform.items() if "pvcMount" in one}
     assert keyed == {"ingest", "deploy"}
-    assert mounted == {"ingest", "encode", "evaluate", "materialize-online", "deploy"}
+    assert mounted == {"ingest", "encode", "evaluate", "materialize-online", "deploy", "report-ending"}
     assert platform["ingest"]["secretAsEnv"][0]["secretName"] == "cuvee-id-key"
 
 

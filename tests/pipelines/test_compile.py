@@ -11,7 +11,7 @@ from pipelines.compile import compile_all, diagram
 ROOT = Path(__file__).parents[2]
 STAGES = {
     "ingest", "validate", "prepare", "encode", "materialize", "train-deep", "train-cf", "train-text", "train-rules",
-    "fuse", "package", "evaluate", "materialize-online", "deploy",
+    "fuse", "package", "evaluate", "materialize-online", "deploy", "report-ending",
 }  # fmt: skip
 
 
@@ -28,6 +28,13 @@ def compiled(written: dict[str, Path]) -> Path:
 def spec(path: Path) -> dict[str, Any]:
     loaded: dict[str, Any] = next(iter(yaml.safe_load_all(path.read_text())))
     return loaded
+
+
+def guarded(loaded: dict[str, Any]) -> dict[str, Any]:
+    """The tasks whose end is told, whatever it is."""
+    task = loaded["root"]["dag"]["tasks"]["exit-handler-1"]
+    tasks: dict[str, Any] = loaded["components"][task["componentRef"]["name"]]["dag"]["tasks"]
+    return tasks
 
 
 def test_committed_yaml_is_fresh(written: dict[str, Path]) -> None:
@@ -49,12 +56,21 @@ def test_every_stage_is_in_it_and_installs_nothing(compiled: Path) -> None:
 
 def test_nothing_online_changes_before_the_gate(compiled: Path) -> None:
     loaded = spec(compiled)
-    gate = next(name for name in loaded["root"]["dag"]["tasks"] if name.startswith("condition"))
-    task = loaded["root"]["dag"]["tasks"][gate]
+    run = guarded(loaded)
+    task = next(task for name, task in run.items() if name.startswith("condition"))
     assert "evaluate" in task["dependentTasks"]
     behind = loaded["components"][task["componentRef"]["name"]]["dag"]["tasks"]
     assert set(behind) == {"materialize-online", "deploy"}
     assert behind["deploy"]["dependentTasks"] == ["materialize-online"]
+
+
+def test_the_end_of_every_run_is_told_whatever_it_was(compiled: Path) -> None:
+    loaded = spec(compiled)
+    tasks = loaded["root"]["dag"]["tasks"]
+    assert set(tasks) == {"exit-handler-1", "report-ending"}
+    assert tasks["report-ending"]["dependentTasks"] == ["exit-handler-1"]
+    assert tasks["report-ending"]["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
+    assert {"ingest", "evaluate"} <= set(guarded(loaded))
 
 
 def test_tuning_publishes_nothing_and_trains_with_what_was_found(written: dict[str, Path]) -> None:
@@ -80,3 +96,4 @@ def test_diagram_draws_the_gate(compiled: Path) -> None:
     drawn = diagram(compiled)
     assert "evaluate -- passed the gate --> materialize-online" in drawn
     assert "fuse --> package" in drawn
+    assert "ended([the run ends, well or not]) --> report-ending" in drawn

@@ -24,7 +24,7 @@ from serving.current import current_release
 
 ROOT = Path(__file__).parents[3]
 RUNTIME = ROOT / "infra" / "base" / "serving" / "serving-runtime.yaml"
-STARTED_S = 120.0
+STARTED_S = 180.0
 QUESTION = {"scenario": "recommend", "user_id": "u07", "k": 5, "explain": True}
 KERNEL = {"cgroup", "cgroup2", "devpts", "mqueue", "proc", "sysfs"}
 OWN = ("/dev", "/etc/", "/proc/", "/run/", "/sys/")  # devices, and the names that podman tells every container
