@@ -4,10 +4,10 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,26 +112,36 @@ def options(spec: dict[str, Any], store: Path, release: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def running(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    store = shutil.copytree(live_store(tmp_path_factory.mktemp("image")), tmp_path_factory.mktemp("served") / "store")
-    key, release = (store / "id.key").read_text().strip(), current_release(store)
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(live_store(tmp_path_factory.mktemp("image")), tmp_path_factory.mktemp("served") / "store")
+
+
+@contextmanager
+def container(image: str, store: Path) -> Iterator[Running]:
+    """A container of its own, removed afterwards; the key is given as a secret would be, and the store's not read."""
+    release, spec, name = current_release(store), manifest(), f"cuvee-{uuid.uuid4().hex[:12]}"
     assert release is not None
-    (store / "id.key").unlink()  # on a cluster it comes as a secret
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    spec, name = manifest(), f"cuvee-{uuid.uuid4().hex[:12]}"
-    (container,) = spec["containers"]
+    (runs,) = spec["containers"]
     own = {"0.0.0.0": "127.0.0.1", "8080": port, "now": "release"}
-    command = [own.get(word, word) for word in (*container["command"], *container["args"])]
-    given = ["--network", "host", "--env", f"CUVEE_ID_KEY={key}", *options(spec, store, release)]
+    command = [own.get(word, word) for word in (*runs["command"], *runs["args"])]
+    key = f"CUVEE_ID_KEY={(store / 'id.key').read_text().strip()}"
+    given = ["--network", "host", "--env", key, *options(spec, store, release)]
     podman("run", "--detach", "--name", name, *given, image, *command, "--deadline-ms", "10000")
     url = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: answers(url + container["readinessProbe"]["httpGet"]["path"]), STARTED_S)
+        until(lambda: answers(url + runs["readinessProbe"]["httpGet"]["path"]), STARTED_S)
         yield Running(name, url, release.name)
     finally:
         podman("rm", "--force", name)
+
+
+@pytest.fixture(scope="module")
+def running(image: str, store: Path) -> Iterator[Running]:
+    with container(image, store) as one:
+        yield one
 
 
 def answers(url: str) -> bool:
@@ -196,7 +206,8 @@ def test_no_program_of_it_gives_its_owner_s_rights(image: str) -> None:
     assert told == ""
 
 
-def test_told_to_end_it_ends_well(running: Running) -> None:
-    subprocess.run(["podman", "stop", "--time", "30", running.name], check=True, capture_output=True)
-    told = podman("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", running.name)
+def test_told_to_end_it_ends_well(image: str, store: Path) -> None:
+    with container(image, store) as one:
+        podman("stop", "--time", "30", one.name)
+        told = podman("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", one.name)
     assert told.split() == ["0", "false"]
