@@ -17,7 +17,8 @@ from key_pairs import key_pair, trust
 from small_release import small_release
 
 from components.deploy.publish import add, promote, publish
-from serving.current import POINTER, RELEASES
+from components.deploy.signing import Signer
+from serving.current import POINTER, RELEASES, current_digest
 
 CUSTOMERS, SWAPS = 4, 6
 ROLLBACK_S = 5.0
@@ -87,8 +88,7 @@ def metric(url: str, name: str) -> float:
 def test_no_request_is_lost_while_releases_come_are_refused_and_go(
     url: str, store: Path, other_release: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    first = (store / POINTER).read_text().strip()
-    second = add(other_release, store)
+    first, second = str(current_digest(store)), add(other_release, store)
     customers = [Customer(url) for _ in range(CUSTOMERS)]
     for customer in customers:
         customer.start()
@@ -118,7 +118,9 @@ def refused_while_the_other_answers(url: str, store: Path, first: str, second: s
     manifest = store / RELEASES / first / "fusion.json"
     whole = manifest.read_bytes()
     manifest.write_bytes(whole[:-1])
-    (store / POINTER).write_text(first + "\n")
+    key = Signer.configured()
+    assert key is not None
+    (store / POINTER).write_text(key.pointer(first, time.time_ns() // 1000, second))  # `promote` would see the damage
     until(lambda: health(url)["refused"] == first)
     assert health(url) == {
         "release": second, "signed": True, "refused": first, "degraded": ["release"], "whole": False,
