@@ -20,7 +20,7 @@ from components.fuse.judging import cross_fit, held_out, judge
 from components.fuse.lists import FitSet, Lists
 from components.fuse.options import Options
 from components.fuse.pools import Answers, fit_set
-from components.fuse.strangers import METHODS, hidden, plain
+from components.fuse.strangers import few_methods, hidden, of_the_chosen, plain, with_chosen
 from serving.arrays import Ints, Longs
 from serving.blend import Blend, TaskFusion
 from serving.engine import Engine
@@ -88,19 +88,17 @@ def for_newcomers(
     Nothing changes unless the other blend, on lists that it has not seen, is better than what serves them by more than
     chance; without lists that know all members of the blend either.
     """
-    chosen = fusion.methods[fusion.chosen]
-    alike = [fit.of(chosen.members) for fit in sets if set(chosen.members) <= set(fit.members)]
+    alike = of_the_chosen(fusion, sets)
     if not alike:
         return fusion, None
-    wanted = replace(options, only=METHODS, absences=False)
+    wanted, chosen = few_methods(options), fusion.methods[fusion.chosen]
     found, report = fit_task(alike, {}, wanted)
     blend = found.methods[found.chosen]
     theirs, ours = _values(alike, chosen, blend, wanted)
     sizes = np.concatenate([_sizes(fit) for fit in alike])
     few = reach(theirs - ours, sizes)
     short = chosen.newcomers | dict.fromkeys(range(int(sizes.min()), few + 1), plain(blend, "newcomers"))
-    methods = {**fusion.methods, fusion.chosen: chosen.model_copy(update={"newcomers": short})}
-    return TaskFusion(chosen=fusion.chosen, methods=methods), {**report, SERVED: mean(ours), "few": few}
+    return with_chosen(fusion, newcomers=short), {**report, SERVED: mean(ours), "few": few}
 
 
 def reach(gain: Doubles, sizes: Longs) -> int:

@@ -52,15 +52,28 @@ def for_strangers(
     The best member alone stands unless a blend is better by more than chance, see `choose`. Without lists that know all
     members of the blend nothing changes.
     """
-    chosen = fusion.methods[fusion.chosen]
-    alike = [fit.of(chosen.members) for fit in sets if set(chosen.members) <= set(fit.members)]
+    alike = of_the_chosen(fusion, sets)
     if not alike:
         return fusion, None
-    wanted = replace(options, only=METHODS, absences=False)
-    found, report = fit_task(alike, {}, wanted)
-    blend = found.methods[found.chosen]
-    methods = {**fusion.methods, fusion.chosen: chosen.model_copy(update={"strangers": plain(blend, "strangers")})}
-    return TaskFusion(chosen=fusion.chosen, methods=methods), report
+    found, report = fit_task(alike, {}, few_methods(options))
+    return with_chosen(fusion, strangers=plain(found.methods[found.chosen], "strangers")), report
+
+
+def of_the_chosen(fusion: TaskFusion, sets: Sequence[FitSet]) -> list[FitSet]:
+    """The *sets* that know all members of the chosen blend, with these alone."""
+    members = fusion.methods[fusion.chosen].members
+    return [fit.of(members) for fit in sets if set(members) <= set(fit.members)]
+
+
+def few_methods(options: Options) -> Options:
+    """How a blend is learned that stands beside the chosen one."""
+    return replace(options, only=METHODS, absences=False)
+
+
+def with_chosen(fusion: TaskFusion, **changes: Any) -> TaskFusion:
+    """*fusion* whose chosen blend has these fields."""
+    blend = fusion.methods[fusion.chosen].model_copy(update=changes)
+    return TaskFusion(chosen=fusion.chosen, methods={**fusion.methods, fusion.chosen: blend})
 
 
 def plain(blend: Blend, whose: str) -> Blend:

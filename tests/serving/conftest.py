@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from key_pairs import key_pair, trust
 from small_release import live_store, run_folder, small_release
 
+from components.deploy.signing import Signer
 from components.deploy.trial import running_server
 from serving.current import current_release
 
@@ -29,3 +31,12 @@ def url(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert published is not None
     with running_server(published, store, tmp_path_factory.mktemp("server") / "server.log") as url:
         yield url
+
+
+@pytest.fixture
+def signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signer:
+    """Who signs releases and pointers, and is trusted."""
+    trust(monkeypatch, key_pair(tmp_path))
+    made = Signer.configured()
+    assert made is not None
+    return made

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from key_pairs import key_pair, trust
+from key_pairs import key_pair
 from small_release import small_release
 
 from components.common.errors import ReleaseError
@@ -23,14 +23,6 @@ OLD, NEW = "a" * 64, "b" * 64
 @pytest.fixture(scope="module")
 def other_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_release(tmp_path_factory.mktemp("other"), lead=2.0)
-
-
-@pytest.fixture
-def signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signer:
-    trust(monkeypatch, key_pair(tmp_path))
-    made = Signer.configured()
-    assert made is not None
-    return made
 
 
 @pytest.fixture

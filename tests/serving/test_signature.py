@@ -18,14 +18,6 @@ SECRET = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
 PUBLIC = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 
 
-@pytest.fixture
-def signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signer:
-    trust(monkeypatch, key_pair(tmp_path))
-    made = Signer.configured()
-    assert made is not None
-    return made
-
-
 def test_the_key_is_the_one_of_the_standard() -> None:
     assert Signer(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(SECRET))).public_key == PUBLIC
 

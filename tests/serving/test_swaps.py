@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 from http_calls import JSON, V1, following, send, until
-from key_pairs import key_pair, trust
+from key_pairs import key_pair, point, trust
 from small_release import small_release
 
 from components.deploy.publish import add, promote, publish
-from components.deploy.signing import Signer
-from serving.current import POINTER, RELEASES, current_digest
+from serving.current import RELEASES, current_digest
 
 CUSTOMERS, SWAPS = 4, 6
 ROLLBACK_S = 5.0
@@ -118,9 +117,7 @@ def refused_while_the_other_answers(url: str, store: Path, first: str, second: s
     manifest = store / RELEASES / first / "fusion.json"
     whole = manifest.read_bytes()
     manifest.write_bytes(whole[:-1])
-    key = Signer.configured()
-    assert key is not None
-    (store / POINTER).write_text(key.pointer(first, time.time_ns() // 1000, second))  # `promote` would see the damage
+    point(store, first)  # `promote` would see the damage
     until(lambda: health(url)["refused"] == first)
     assert health(url) == {
         "release": second, "signed": True, "refused": first, "degraded": ["release"], "whole": False,

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from crowded_run import crowded_run
 from evaluated_run import Run, evaluated_shop, make_run
 
 
@@ -11,6 +12,12 @@ from evaluated_run import Run, evaluated_shop, make_run
 def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Never change it."""
     return make_run(tmp_path_factory.mktemp("evaluated"), evaluated_shop())
+
+
+@pytest.fixture(scope="session")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with enough users to judge by; never change it."""
+    return crowded_run(tmp_path_factory.mktemp("crowded"))
 
 
 @pytest.fixture

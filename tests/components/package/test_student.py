@@ -1,11 +1,8 @@
 """A student says what the blend says, from few members; it stands in for the blend only where that loses nothing."""
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
-from crowded_run import FIT, crowded_run, packed
+from crowded_run import FIT, packed
 from evaluated_run import Run, fusion
 
 from components.common.ranking import discounts
@@ -17,14 +14,9 @@ from serving.instances import parse
 from serving.release import verify
 
 
-@pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return crowded_run(tmp_path_factory.mktemp("student"))
-
-
-@pytest.fixture
-def run(crowded: Run, tmp_path: Path) -> Run:
-    return Run(Path(shutil.copytree(crowded.root, tmp_path / "run")))
+@pytest.fixture(scope="session")
+def made(crowded: Run) -> Run:
+    return crowded
 
 
 def lesson(wanted: dict[str, float], n: int = 4_000) -> Lesson:

@@ -1,11 +1,10 @@
 """A smaller release is taken only where the fit windows say that the blend loses next to nothing."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from crowded_run import FIT, TIMES, crowded_run, packed
+from crowded_run import FIT, TIMES, packed
 from evaluated_run import Run, fusion
 from member_contract import USERS
 
@@ -20,14 +19,9 @@ from serving.engine import Engine
 from serving.release import verify
 
 
-@pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return crowded_run(tmp_path_factory.mktemp("crowded"))
-
-
-@pytest.fixture
-def run(crowded: Run, tmp_path: Path) -> Run:
-    return Run(Path(shutil.copytree(crowded.root, tmp_path / "run")))
+@pytest.fixture(scope="session")
+def made(crowded: Run) -> Run:
+    return crowded
 
 
 def whisper(folder: Path) -> None:
