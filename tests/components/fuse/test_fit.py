@@ -1,6 +1,7 @@
 """Choosing weights: planted shops, honest folds, absent members, edge cases."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,15 +9,18 @@ from hypothesis import strategies as st
 from components.common.ranking import ndcg_at
 from components.fuse.choice import choose
 from components.fuse.coverage import REACHES
-from components.fuse.fit import fit_task
+from components.fuse.fit import NEAR, _tried, fit_task
 from components.fuse.judging import cross_fit, fold_of, held_out, judge
-from components.fuse.lists import FitSet, Lists
+from components.fuse.lists import Contexts, FitSet, Lists
 from components.fuse.methods import FREE, prior, single
 from components.fuse.options import Options
 from components.fuse.voting import borda, majority, reciprocal_rank
 from serving.blend import Blend
 from serving.calibration import BORDA, VOTE
+from serving.catalogue import Catalogue
+from serving.context import ContextReader
 from serving.evidence import Evidence
+from serving.states import UserStates
 from serving.verdict import apply
 
 NAMES = ("als", "popularity", "sequence")
@@ -249,3 +253,50 @@ def test_with_plenty_of_lists_what_serves_holds_the_popular_back_where_that_is_b
 
     assert fitted(600) > REACHES[0]
     assert fitted(400) == 0
+
+
+def test_of_many_good_methods_the_best_few_are_tried_beside_the_best_member() -> None:
+    """By its trial `ensemble` is the last of nine, by what it promises the third; `poor` is too far behind anyway."""
+    fit, names = shop((1.0, 1.0, 1.0), n=30), [f"method_{place}" for place in range(8)]
+    judged = {name: np.full(30, 0.5 - 0.001 * place) for place, name in enumerate(names)}
+    judged |= {"ensemble": np.full(30, 0.4910), "poor": np.full(30, 0.1)}
+    folds = fold_of([fit.groups], 3, 0)
+    tables = [dict.fromkeys(judged, reciprocal_rank(NAMES))] * 3
+    tried = _tried([fit], folds, tables, judged, single("als", NAMES), "als", 0)
+    assert {option.method for option in tried} == {"single:als", "ensemble", *names[: NEAR - 1]}
+
+
+def selling(n_items: int, n: int = 600, c: int = 40, sold_items: int = 580) -> FitSet:
+    """Users like what sells and a taste of their own; `als` sees both, `sequence` the taste alone."""
+    random = np.random.default_rng(0)
+    sold = 1000.0 / np.arange(1, sold_items + 1)
+    drawn = random.gumbel(size=(n, sold_items)) + 0.5 * np.log(sold)
+    candidates = np.argsort(drawn, axis=1)[:, -c:].astype(np.int32)
+    taste, sells = random.normal(size=(n, c)), 0.6 * np.log(sold[candidates])
+    seen = [taste + sells + 0.7 * random.normal(size=(n, c)), sold[candidates], taste + random.normal(size=(n, c))]
+    labels = np.zeros((n, c), dtype=np.float32)
+    np.put_along_axis(labels, np.argsort(-taste - sells, axis=1)[:, :3], 1, axis=1)
+    frame = {"category": [""] * n_items, "brand": [""] * n_items, "price_norm": np.zeros(n_items, np.float32)}
+    reader = ContextReader(Catalogue(pd.DataFrame(frame)), True)
+    contexts = Contexts(reader, UserStates.from_items([[]] * n, 0), candidates)
+    scores = np.stack(seen, axis=2).astype(np.float32)
+    return FitSet(NAMES, scores, np.ones((n, c), bool), labels, np.full(n, 3), np.arange(n), contexts)
+
+
+def test_a_shop_lives_from_breadth_where_its_users_outnumber_its_items_not_only_those_with_lists() -> None:
+    """The lists are the same; nobody has the last items of the catalogue among the candidates."""
+
+    def shown(n_items: int, everyone: int) -> float:
+        fusion, report = fit_task(
+            [selling(n_items)], FAMILIES, Options(only=("softmax",), absences=False, everyone=everyone)
+        )
+        assert (fusion.chosen, report["reach"]) == ("softmax", 0)
+        blend = fusion.methods["softmax"]
+        assert (blend.seats, blend.host) == (report["seats"], "als" if report["seats"] else "")
+        items = (t["items"] for t in report["trades"] if t["reach"] == 0 and t["seats"] == report["seats"])
+        return float(next(items))
+
+    assert 1.2 * shown(610, 0) < shown(590, 0)  # 600 users with lists
+    assert shown(590, 580) == shown(590, 0)  # 580 can not be all where 600 have lists
+    assert shown(610, 605) == pytest.approx(shown(610, 0), rel=0.01)
+    assert 1.2 * shown(610, 605) < shown(610, 620)
