@@ -123,6 +123,7 @@ def open_store(store: Path, online_only: bool = False) -> "FeatureStore":
     """
     with light_imports():
         from feast import FeatureStore, RepoConfig
+        from feast.infra.online_stores.online_store import OnlineStore
 
     path = store / STORE_FILE
     if not path.exists():
@@ -134,6 +135,7 @@ def open_store(store: Path, online_only: bool = False) -> "FeatureStore":
         config["offline_store"] = {"type": f"{__name__}.NoOfflineStore"}  # Feast appends "Config" to the name
         config[REGISTRY]["cache_ttl_seconds"] = 0  # read once: what answers requests does not need the registry again
         _hold_to_time(config["online_store"])
+        OnlineStore._versioned_read_supported = True  # else the first read imports every kind of store: 25 MB
     with told_plainly():
         return FeatureStore(config=RepoConfig(repo_path=store.resolve(), **config))
 

@@ -14,6 +14,7 @@ from serving.current import DIGEST
 from serving.deadline import FEATURES, part
 from serving.engine import Engine
 from serving.instances import Instance, RequestError
+from serving.lean import give_back
 from serving.recent import Recent
 from serving.release import vouched_for
 from serving.rules.file import RulesFile
@@ -117,6 +118,7 @@ class Live:
         except Exception as error:
             raise ReleaseError(f"{release}: verified, but it cannot answer: {error}. Package it again.") from error
         live.features.warm(live.as_of)
+        give_back()
         return live
 
     def following(self, file: RulesFile | None) -> "Live":

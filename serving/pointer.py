@@ -12,13 +12,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from components.common.errors import ReleaseError
 from components.common.files import write_text
 from serving.current import POINTER, current_digest
-from serving.signature import Trust
+from serving.signature import Trust, check
 from serving.workers import SEEN_VARIABLE
 
 log = logging.getLogger(__name__)
@@ -74,8 +71,8 @@ class Pointer:
                 raise ValueError("not of the one form")
             pointer = cls(found[1], int(found[3]), found[2], found[4])
             message = pointer_message(pointer.digest, pointer.number, pointer.before)
-            Ed25519PublicKey.from_public_bytes(bytes.fromhex(found[4])).verify(bytes.fromhex(found[5]), message)
-        except (ValueError, InvalidSignature) as error:
+            check(found[4], found[5], message)
+        except ValueError as error:
             raise ReleaseError(f"{store / POINTER}: its signature is of something else. {_REMEDY}") from error
         return pointer
 

@@ -11,10 +11,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
-
 from components.common.errors import ConfigError, ReleaseError
 
 SIGNATURE_FILE = "signature.json"
@@ -44,13 +40,27 @@ def signer_of(raw: bytes, digest: str) -> str:
     try:
         if found is None:
             raise ValueError("not of the one form")
-        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(found[1]))
-        public.verify(bytes.fromhex(found[2]), signed_message(digest))
-    except (ValueError, InvalidSignature) as error:
+        check(found[1], found[2], signed_message(digest))
+    except ValueError as error:
         raise ReleaseError(
             f"release: {SIGNATURE_FILE} does not sign this release. Publish the release again where the key is."
         ) from error
     return found[1]
+
+
+def check(public_key: str, signature: str, message: bytes) -> None:
+    """Is *signature* that of *message* by *public_key*, both as hexadecimal.
+
+    Raises:
+        ValueError: it is not, or the key is none.
+    """
+    from cryptography.exceptions import InvalidSignature  # late, as below: 9 MB that only what is signed needs
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key)).verify(bytes.fromhex(signature), message)
+    except InvalidSignature as error:
+        raise ValueError("a signature of something else") from error
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ class Trust:
         try:
             text = pem_of(TRUSTED_VARIABLE)
             keys = frozenset(_key(block) for block in _PEM.findall(text or b""))
-        except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        except (OSError, ValueError) as error:
             raise ConfigError(f"{TRUSTED_VARIABLE} cannot be read: {error}. {_EXPECTED}") from error
         if text is not None and not keys:
             raise ConfigError(f"{TRUSTED_VARIABLE} holds no public key. {_EXPECTED}")
@@ -109,7 +119,14 @@ _EXPECTED = "Expected ed25519 public keys as PEM, as `openssl pkey -pubout` writ
 
 
 def _key(block: bytes) -> str:
-    key = load_pem_public_key(block)
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+    try:
+        key = load_pem_public_key(block)
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError(f"found a {type(key).__name__}")
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw).hex()

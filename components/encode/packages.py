@@ -7,6 +7,7 @@ from pathlib import Path
 
 from components.common.errors import ConfigError
 from components.common.files import sha256, write_json
+from components.encode.looked_up import looked_up
 from serving.encoder import ENCODER_FILE, MODEL_FILE, TOKENIZER_FILE, EncoderSpec, TextEncoder
 
 DEFAULT = "minilm-int8"
@@ -50,7 +51,7 @@ def write_encoder(encoder: str, out: Path) -> None:
 
 
 def _write_packaged(out: Path) -> None:
-    shutil.copyfile(package_folder(MODEL_PACKAGE) / MODEL_FILE, out / MODEL_FILE)
+    (out / MODEL_FILE).write_bytes(looked_up((package_folder(MODEL_PACKAGE) / MODEL_FILE).read_bytes()))
     shutil.copyfile(package_folder(TOKENIZER_PACKAGE) / "model" / TOKENIZER_FILE, out / TOKENIZER_FILE)
     spec = EncoderSpec(
         name=DEFAULT,
