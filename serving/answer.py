@@ -191,12 +191,12 @@ def _allowed(engine: "Engine", instances: list[Instance]) -> Bools | None:
 def _answer(
     engine: "Engine", task: str, instance: Instance, ranking: Ranking, row: int, as_of: int, degraded: list[str]
 ) -> dict[str, Any]:
-    items = []
-    for place in range(min(instance.k, ranking.items.shape[1])):
-        item = int(ranking.items[row, place])
+    items, shown = [], min(instance.k, ranking.items.shape[1])
+    rows, parts = ranking.items[row, :shown].tolist(), ranking.contributions[row, :shown].tolist()
+    for place, (item, own) in enumerate(zip(rows, parts, strict=True)):
         if item == PAD:
             break
-        why = dict(zip(ranking.members, ranking.contributions[row, place].astype(float).tolist(), strict=True))
+        why = dict(zip(ranking.members, own, strict=True))
         entry: dict[str, Any] = {
             "item_id": engine.catalogue.ids[item],
             "score": sum(why.values()),

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from serving import kernels
 from serving.compact import widened
 
 Floats = npt.NDArray[np.float32]
@@ -44,6 +45,8 @@ def top_k(scores: Floats, k: int) -> Ints:
         (n, min(k, m)) int32.
     """
     k = min(k, scores.shape[1])
+    if kernels.there:
+        return kernels.best(scores, k)
     if k == 0 or scores.shape[1] < WIDE * k:
         return _sorted(scores, k)
     if len(scores) == 0:
@@ -147,6 +150,8 @@ def gather(scores: Floats, candidates: Ints) -> Floats:
 
 def gather_all(rows: Sequence[Floats], candidates: Ints) -> Floats:
     """(n, K, c) of each of K arrays of scores (n, m) those at (n, c) *candidates*; NaN where one is padding (-1)."""
+    if kernels.there and rows:
+        return kernels.gathered(rows, candidates)
     n, c = candidates.shape
     found = np.empty((n, len(rows), c), dtype=np.float32)
     places = np.maximum(candidates, 0)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from components.common.config import Config
+from serving import kernels
 from serving.arrays import Floats
 from serving.context import CONTEXT
 from serving.traces import MARKS, Traces
@@ -85,6 +86,9 @@ class Attention(Config):
             (n, m) float32.
         """
         arrays, n = self.arrays, len(columns)
+        if kernels.there and arrays.packed is not None and traces is not None:
+            known = traces.vectors, traces.items, traces.marks, traces.candidates
+            return kernels.attend(columns, len(self.members), arrays.packed, *known)
         read = inputs(columns, len(self.members), arrays.center, arrays.scale)
         look = Look.of(traces) if traces is not None else Look.nothing(*columns.shape[:2])
         pieces = [slice(start, start + USERS) for start in range(0, n, USERS)]
@@ -161,6 +165,16 @@ class Arrays:
             [(np.ascontiguousarray(rows[:, :-1].T), rows[:, -1]) for rows in hidden],
             [(row[:-1], np.float32(row[-1])) for row in out],
         )
+
+    @cached_property
+    def packed(self) -> kernels.Nets | None:
+        """The same for the compiled loop; None: the networks are not of one size."""
+        sizes = {len(bias) for _, bias in self.hidden}
+        if len(sizes) > 1:
+            return None
+        hidden, bias = (np.ascontiguousarray(np.stack(parts)) for parts in zip(*self.hidden, strict=True))
+        out, last = (np.stack(parts).astype(np.float32) for parts in zip(*self.out, strict=True))
+        return kernels.Nets(self.center, self.scale, self.temperature, self.fade, hidden, bias, out, last)
 
     def say(self, read: Floats, look: Look) -> Floats:
         """(n, m) the mean of what the networks add."""

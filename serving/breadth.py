@@ -5,6 +5,7 @@ Both change little of what a user sees first, where it is worth the most.
 
 import numpy as np
 
+from serving import kernels
 from serving.arrays import PAD, Floats, Ints, at, top_k
 from serving.evidence import Evidence
 
@@ -29,6 +30,9 @@ def held_back(evidence: Evidence, total: Floats) -> Floats:
 
     The first places are worth the most to a user; for how many items are shown at all, one place is as good as another.
     """
+    if kernels.there and POPULARITY in evidence.members:
+        column = evidence.members.index(POPULARITY)
+        return kernels.held_back(evidence.scores.transpose(0, 2, 1), column, evidence.valid, total)
     held = popular(evidence)
     first = top_k(np.where(evidence.valid, total, NEVER), SPARED)
     rows, ranks = np.nonzero(first != PAD)

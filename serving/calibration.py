@@ -7,6 +7,7 @@ shift of a member changes nothing, and nothing has to be fitted or kept fresh. R
 
 import numpy as np
 
+from serving import kernels
 from serving.arrays import Bools, Floats, Ints
 
 FEATURES = ("value", "rrf", "top", "borda", "vote", "missing")
@@ -39,6 +40,8 @@ def feature_rows(scores: Floats, valid: Bools) -> Floats:
         Not scored: missing = 1, everything else 0. Padding: all 0.
     """
     by_member = np.ascontiguousarray(scores.transpose(0, 2, 1))  # (n, K, c)
+    if kernels.there:
+        return kernels.features(by_member, valid, len(FEATURES))
     scored = np.isfinite(by_member) & valid[:, None, :]
     n, k, c = by_member.shape
     kept = np.empty((n, len(FEATURES), k, c), dtype=np.float32)

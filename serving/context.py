@@ -12,6 +12,7 @@ import pandas as pd
 
 from components.common import columns as c
 from components.common.moments import DAY
+from serving import kernels
 from serving.arrays import PAD, Floats, Ints, Longs
 from serving.catalogue import Catalogue
 from serving.sparse import along
@@ -95,8 +96,13 @@ class ContextReader:
             weighted visits with the item itself), met_age its age, met_due its age over its usual interval, at most
             10. Ages are in days, in visits where time is ordinal, -1 for never.
         """
-        rows = np.maximum(candidates, 0)
         ages = self._ages(states)
+        if kernels.there:
+            entries = states.counts, states.last_at, states.first_at
+            histories = kernels.Histories(states.indptr, states.items, ages, self._fading(ages), *entries)
+            kinds = self._kinds
+            return kernels.context(histories, kinds.codes, kinds.nameless, kinds.width, self._prices, candidates)
+        rows = np.maximum(candidates, 0)
         out = np.empty((len(CONTEXT), *candidates.shape), dtype=np.float32)
         self._of_user(states, ages, rows, out)
         self._of_kinds(states, ages, rows, out)
@@ -113,6 +119,10 @@ class ContextReader:
     def _ages(self, states: UserStates) -> Floats:
         return states.age.astype(np.float32) if self.ordinal else states.age_days
 
+    def _fading(self, ages: Floats) -> Floats:
+        """(nnz,) how much an entry of the recent history weighs."""
+        return np.asarray(np.exp2(-ages / (RECENT_VISITS if self.ordinal else RECENT_DAYS)), dtype=np.float32)
+
     def _of_user(self, states: UserStates, ages: Floats, rows: Ints, out: Floats) -> None:
         sizes = states.sizes
         price = np.take(self._prices, rows)
@@ -128,7 +138,7 @@ class ContextReader:
         kinds, n = self._kinds, len(states)
         own = kinds.codes[states.items] + (states.row_of * kinds.width)[:, None]
         wanted = kinds.codes[rows].transpose(2, 0, 1) + (np.arange(n) * kinds.width)[:, None]
-        recent = np.exp2(-ages / (RECENT_VISITS if self.ordinal else RECENT_DAYS)).astype(np.float32)
+        recent = self._fading(ages)
         total = np.zeros(n, dtype=np.float32)
         some = np.flatnonzero(states.sizes)
         total[some] = np.add.reduceat(recent, states.indptr[some]) if len(some) else 0

@@ -181,11 +181,11 @@ class Engine:
         """
         hidden, failed = self.rulebook.hidden(task, queries.states), []
         found: dict[str, Opinion] = {}
-        brief = self.large and allowed is None and not anything
+        brief = allowed is None and not anything
         for name, member in self._asked(queries, task):
             try:
                 with part(f"member:{name}", needed=not found):
-                    told = member.opinion(queries, hidden) if brief else None
+                    told = member.opinion(queries, hidden) if brief and (self.large or member.prompt) else None
                     if told is None:
                         told = Rows.masked(member.score_all(queries), hidden, allowed)
                     told.best(RECALL)
@@ -214,7 +214,7 @@ class Engine:
         channels = {name: opinion.best(recall) for name, opinion in opinions.items()}
         finding = [found for name, found in channels.items() if self._finds(name, queries.scenario)]
         shown = [first_shown(opinions, recall)] if anything else []
-        candidates = union([*(finding or channels.values()), *shown])
+        candidates = union([*(finding or channels.values()), *shown], len(self.catalogue))
         pool = self._pool(queries, opinions, candidates, channels)
         pinned = _not_recalled(self.rulebook.pinned(task, queries.states), candidates, opinions)
         if (pinned == PAD).all():

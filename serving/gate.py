@@ -84,6 +84,12 @@ class Gate(Config):
         return np.tanh(level, out=level) if self.activation == "tanh" else (level >= 0).astype(np.float32)
 
     @property
+    def units(self) -> tuple[Floats, Floats, bool]:
+        """(H, G) slopes and (H,) biases over the whole context, read-only, and are the units steps."""
+        slopes, bias, _ = self._arrays
+        return slopes, bias, self.activation == "step"
+
+    @property
     def table(self) -> Floats:
         """(H, K x F) what each unit adds, read-only."""
         return self._arrays[2]

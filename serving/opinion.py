@@ -70,12 +70,16 @@ class Rows(Opinion):
 
 def all_at(opinions: Sequence[Opinion], candidates: Ints) -> Floats:
     """(n, K, c) scores of K opinions at (n, c) *candidates*; NaN = not scored."""
+    whole = [column for column, opinion in enumerate(opinions) if isinstance(opinion, Rows)]
     rows = [opinion.scores for opinion in opinions if isinstance(opinion, Rows)]
     if len(rows) == len(opinions):
         return gather_all(rows, candidates)
     found = np.empty((len(candidates), len(opinions), candidates.shape[1]), dtype=np.float32)
+    if rows:
+        found[:, whole] = gather_all(rows, candidates)
     for column, opinion in enumerate(opinions):
-        found[:, column] = opinion.at(candidates)
+        if not isinstance(opinion, Rows):
+            found[:, column] = opinion.at(candidates)
     return found
 
 

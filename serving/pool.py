@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from serving import kernels
 from serving.arrays import PAD, Bools, Floats, Ints, Longs, at, top_k
 from serving.breadth import POPULARITY
 from serving.evidence import Evidence
@@ -93,8 +94,10 @@ class Ranking:
         return {name for name, fired in zip(self.members, self.fired[row, place], strict=True) if fired}
 
 
-def union(channels: list[Ints]) -> Ints:
-    """Distinct rows of all channels per query, ascending, padded with -1 to the longest."""
+def union(channels: list[Ints], n_items: int) -> Ints:
+    """Distinct rows, below *n_items*, of all channels per query, ascending, padded with -1 to the longest."""
+    if kernels.there:
+        return kernels.joined(channels, n_items)
     merged = np.sort(np.concatenate(channels, axis=1), axis=1)
     repeated = np.zeros(merged.shape, dtype=bool)
     repeated[:, 1:] = merged[:, 1:] == merged[:, :-1]

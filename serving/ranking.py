@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from serving import kernels
 from serving.arrays import PAD, Bools, Floats, Ints, at
 from serving.blend import CONTEXT_PART, Blend
 from serving.pool import Pool, Ranking
@@ -37,7 +38,7 @@ def judged(pool: Pool, blend: Blend, weights: Mapping[str, float] | None = None)
 
 def shown(pool: Pool, verdict: Verdict, k: int) -> Ranking:
     """The k best of a judged pool."""
-    places = contenders(np.where(pool.valid, verdict.total, np.float32(-np.inf)), k)
+    places = contenders(verdict.total, pool.valid, k)
     chosen = np.maximum(places, 0)
     parts = verdict.parts(chosen)
     total = totals(parts, places != PAD)
@@ -46,8 +47,14 @@ def shown(pool: Pool, verdict: Verdict, k: int) -> Ranking:
     return in_order(candidates, total, parts, (*verdict.members, CONTEXT_PART), order)
 
 
-def contenders(total: Floats, k: int) -> Places:
-    """(n, w) places, ascending, -1 after the last, whose *total* (n, c) is within rounding of one of the k highest."""
+def contenders(total: Floats, valid: Bools, k: int) -> Places:
+    """(n, w) places, ascending, -1 after the last, whose *total* (n, c) is within rounding of one of the k highest.
+
+    valid: (n, c), False is padding.
+    """
+    if kernels.there:
+        return kernels.contenders(total, valid, k, float(ROUNDING))
+    total = np.where(valid, total, np.float32(-np.inf))
     c = total.shape[1]
     found = total > -np.inf
     if k < c:

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import _sparsetools as loops
 
+from serving import kernels
 from serving.arrays import Floats, Ints, Longs
 
 MANY = 16  # questions from which a row of a matrix is read once for all of them
@@ -97,9 +98,11 @@ class SparseRows:
 def mixed(asked: Weighted, vectors: Floats) -> Floats:
     """(n, d) for every question the sum of the rows of *vectors* (m, d) that it names, each times its weight."""
     n, d = len(asked), vectors.shape[1]
-    out = np.zeros((n, d), dtype=np.float32)
     weights = np.ascontiguousarray(asked.weights, dtype=np.float32)
     rows = np.ascontiguousarray(asked.columns, dtype=np.int32)
+    if kernels.there:
+        return kernels.mixed(np.ascontiguousarray(asked.indptr, dtype=np.int64), rows, weights, vectors)
+    out = np.zeros((n, d), dtype=np.float32)
     loops.csr_matvecs(n, len(vectors), d, asked.indptr.astype(np.int32), rows, weights, vectors.ravel(), out.ravel())
     return out
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from components.common.config import Config
-from serving.arrays import Floats, Ints, at
+from serving import kernels
+from serving.arrays import Floats, Ints, Longs, at
 from serving.calibration import MISSING, TOP, VALUE
 from serving.context import CONTEXT
 from serving.evidence import Evidence
@@ -105,6 +106,15 @@ def columns_of(members: tuple[str, ...]) -> tuple[str, ...]:
     return (*by_member, "linear", "behind", *CONTEXT)
 
 
+def head_of(evidence: Evidence, total: Floats, depth: int) -> tuple[Longs, Floats]:
+    """Places (n, m) of the *depth* best by the linear *total* (n, c), of padding -inf, ties to the earlier; columns."""
+    if kernels.there:
+        scores = evidence.scores.transpose(0, 2, 1)
+        return kernels.head(total, evidence.valid, evidence.rows, scores, evidence.context, depth)
+    order = np.argsort(-total, axis=1, kind="stable")[:, :depth]
+    return order, head_columns(evidence, total, order)
+
+
 def head_columns(evidence: Evidence, total: Floats, order: npt.NDArray[np.intp]) -> Floats:
     """(n, depth, len(columns_of)) columns of the candidates *order* (n, depth), best first by the linear *total*."""
     value, top, missing = (at(evidence.features[..., f], order) for f in (VALUE, TOP, MISSING))
@@ -133,6 +143,17 @@ def sunk(total: Floats, order: npt.NDArray[np.intp], added: Floats) -> Floats:
     highest = rest.max(axis=1)
     move = np.where(np.isfinite(highest), np.minimum(lowest - highest, 0), 0).astype(np.float32)
     return np.where(np.isfinite(rest), move[:, None], np.float32(0))
+
+
+def spread(total: Floats, order: Longs, added: Floats) -> tuple[Floats, Floats]:
+    """What `sunk` gives, and (n, c) that together with what is *added* to the corrected; 0 for padding (total -inf)."""
+    if kernels.there:
+        return kernels.spread(total, order, added)
+    moved = sunk(total, order, added)
+    out = moved.copy()
+    np.put_along_axis(out, order, added, axis=1)
+    out[np.isneginf(total)] = 0
+    return moved, out
 
 
 @dataclass(frozen=True)
@@ -173,10 +194,21 @@ class Flat:
         by_node = threshold.T.reshape(-1, 1), ruled.T.reshape(-1, 1)
         return cls(count, size, feature.T.ravel(), *by_node, leaves, leaves.sum(axis=1))
 
+    @cached_property
+    def forest(self) -> kernels.Forest:
+        """The same for the compiled loops."""
+        return kernels.Forest(self.trees, self.size, self._nodes, self.owned)
+
+    @property
+    def _nodes(self) -> tuple[npt.NDArray[np.intp], Floats, Ints]:
+        return self.feature, self.threshold, self.ruled
+
     def attribute(self, columns: Floats) -> Floats:
         """(m, K + 2) what the trees add to each of m rows: by member, the linear score, the context."""
         if not self.trees:
             return np.zeros((len(columns), self.owned.shape[1]), dtype=np.float32)
+        if kernels.there:
+            return kernels.trees_owned(columns, self.trees, self.size, self._nodes, self.owned)
         leaf = np.concatenate([np.empty((0, self.trees), np.int32), *(part.T for part in self._leaves(columns))])
         ends = np.arange(len(columns) + 1) * self.trees
         return mixed(Weighted(ends, leaf.ravel(), np.ones(leaf.size, dtype=np.float32)), self.owned)
@@ -185,6 +217,8 @@ class Flat:
         """(m,) what the trees add in all to each of m rows."""
         if not self.trees:
             return np.zeros(len(columns), dtype=np.float32)
+        if kernels.there:
+            return kernels.trees_summed(columns, self.trees, self.size, self._nodes, self.values)
         parts = [self.values.take(leaf).sum(axis=0, dtype=np.float64) for leaf in self._leaves(columns)]
         return np.concatenate([np.empty(0), *parts]).astype(np.float32)
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.arrays import Floats, Longs, at
+from serving import kernels
+from serving.arrays import Floats, at
 from serving.blend import HISTORY, Blend, Ready, Rows
 from serving.breadth import POPULARITY, held_back, lift
 from serving.evidence import Evidence
-from serving.trees import head_columns, sunk
+from serving.kernels import Head
+from serving.trees import head_of, spread
 
 
 def apply(blend: Blend, evidence: Evidence, weights: Mapping[str, float] | None = None) -> Floats:
@@ -101,20 +103,6 @@ def others(blend: Blend, evidence: Evidence) -> list[tuple[Blend, Rows]]:
 
 
 @dataclass(frozen=True)
-class _Head:
-    """What corrects the best candidates of the linear blend, of the members of the blend in its order.
-
-    order: (n, m) their places. columns: (n, m, C) what trees read of them. looked: (n, m) what attention adds.
-    moved: (n, c) by how much the others are kept below them.
-    """
-
-    order: Longs
-    columns: Floats
-    looked: Floats
-    moved: Floats
-
-
-@dataclass(frozen=True)
 class _Side:
     """The questions that one blend answers. rows: theirs in the batch; None: all."""
 
@@ -122,7 +110,7 @@ class _Side:
     evidence: Evidence
     rows: Rows | None
     total: Floats
-    head: _Head | None
+    head: Head | None
     held: Floats | None
 
     @classmethod
@@ -139,6 +127,8 @@ class _Side:
 
     def parts(self, places: Rows) -> Floats:
         """(n, k, P + 1) the contributions at (n, k) *places*."""
+        if kernels.there:
+            return self._compiled(places)
         seen = self.evidence.at(places)
         found = np.zeros((*places.shape, len(seen.members) + 1), dtype=np.float32)
         found[..., :-1] = _weighted(self.ready, seen)
@@ -149,7 +139,19 @@ class _Side:
             found[..., seen.members.index(POPULARITY)] -= at(self.held, places)
         return found
 
-    def _corrected(self, head: _Head, places: Rows, linear: Floats) -> Floats:
+    def _compiled(self, places: Rows) -> Floats:
+        """The same by compiled loops."""
+        ready, seen, gate = self.ready, self.evidence, self.ready.blend.gate
+        found = kernels.weighted(ready.table, None if gate is None else gate.units, seen.rows, seen.context, places)
+        if self.head is not None:
+            trees = ready.blend.trees
+            forest = kernels.NOTHING if trees is None else trees.flat.forest
+            kernels.correct(found, places, self.head, forest, np.array(ready.order, dtype=np.int64), seen.valid)
+        if self.held is not None:
+            found[..., seen.members.index(POPULARITY)] -= at(self.held, places)
+        return found
+
+    def _corrected(self, head: Head, places: Rows, linear: Floats) -> Floats:
         """(n, k, K + 1) what trees and attention add at *places*; linear: (n, k, K) the parts so far."""
         same = places[:, :, None] == head.order[:, None, :]
         inside, rank = same.any(axis=2), same.argmax(axis=2)
@@ -171,10 +173,13 @@ def _factors(evidence: Evidence, weights: Mapping[str, float] | None) -> Floats 
 
 def _linear(ready: Ready, evidence: Evidence) -> Floats:
     """(n, c) weights times features, one matrix product: nothing of the size of the features is made."""
+    gate = ready.blend.gate
+    if kernels.there:
+        return kernels.linear(ready.table, None if gate is None else gate.units, evidence.rows, evidence.context)
     said = np.matmul(ready.table, evidence.rows)  # (n, 1 + H, c)
     total = said[:, 0].copy()
-    if ready.blend.gate is not None:
-        total += np.einsum("nhc,nhc->nc", ready.blend.gate.on(evidence.context), said[:, 1:])
+    if gate is not None:
+        total += np.einsum("nhc,nhc->nc", gate.on(evidence.context), said[:, 1:])
     return np.asarray(total)
 
 
@@ -191,19 +196,15 @@ def _weighted(ready: Ready, evidence: Evidence) -> Floats:
     return np.asarray(total)
 
 
-def _second(ready: Ready, evidence: Evidence, linear: Floats) -> tuple[_Head, Floats]:
+def _second(ready: Ready, evidence: Evidence, linear: Floats) -> tuple[Head, Floats]:
     """The head, and (n, c) what trees and attention add to it, and what sinks the others below it."""
     blend = ready.blend
     total = np.where(evidence.valid, linear, np.float32(-np.inf))
-    order = np.argsort(-total, axis=1, kind="stable")[:, : ready.depth]
-    columns = head_columns(evidence, total, order)
+    order, columns = head_of(evidence, total, ready.depth)
     looked = np.zeros(order.shape, dtype=np.float32)
     if blend.attention is not None:
         traces = None if evidence.traces is None else evidence.traces.of_places(order)
         looked = blend.attention.added(columns, traces)
     added = looked if blend.trees is None else looked + blend.trees.summed(columns)
-    moved = sunk(total, order, added)
-    out = moved.copy()
-    np.put_along_axis(out, order, added, axis=1)
-    out[~evidence.valid] = 0
-    return _Head(order, columns, looked, moved), out
+    moved, out = spread(total, order, added)
+    return Head(order, columns, looked, moved), out

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
+from serving import kernels
 from serving.arrays import Bools, Floats, Longs, stored
 from serving.catalogue import Catalogue
 from serving.members.base import MEMBER_FILE, Family
@@ -81,6 +82,10 @@ class Als(Dense):
     def fold_in(self, states: UserStates) -> Floats:
         """(n, d) user vectors; NaN for users without an item of positive weight that training met."""
         weights = np.where(self.known[states.items], self.history.weights(states), 0.0)
+        if kernels.there:
+            found = kernels.folded(states.indptr, states.items, weights, self.factors, self.gram, self.alpha)
+            if found is not None:
+                return found
         vectors = np.full((len(states), self.factors.shape[1]), np.nan, dtype=np.float32)
         for rows, entries, mask in length_groups(states.indptr, self.factors.shape[1]):
             weight = weights[entries] * mask

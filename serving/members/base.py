@@ -64,6 +64,11 @@ class Member(ABC):
         """Make what `opinion` needs beside what was read; asked once, when the catalogue is large."""
         return
 
+    @property
+    def prompt(self) -> bool:
+        """Is `opinion` the quicker way in a catalogue of any size, not only in a large one."""
+        return False
+
     def opinion(self, _queries: Queries, _hidden: Hidden) -> Opinion | None:
         """What it says of *queries* without scoring everything, *hidden* left out; None: it has to score everything."""
         return None

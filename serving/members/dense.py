@@ -3,14 +3,17 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from serving import kernels
 from serving.arrays import PAD, Bools, Floats, Ints, Longs, top_k
 from serving.arrays import at as taken
 from serving.hidden import Hidden
 from serving.index import VectorIndex
 from serving.members.base import Member
+from serving.members.codes import Coded, codes_of
 from serving.opinion import Opinion, Rows
 from serving.queries import Queries
 
@@ -115,6 +118,19 @@ class Dense(Member):
     index: VectorIndex | None = None
 
     @property
+    def prompt(self) -> bool:
+        """By vectors in eight bits, where the processor can."""
+        return kernels.scans
+
+    @cached_property
+    def _coded(self) -> tuple[kernels.Items, Floats, Floats]:
+        """The items in eight bits; (n_items,) the bias and nothing, NaN where an item is not scored."""
+        space = self.space
+        blank = np.where(space.known, np.float32(0), np.float32(np.nan))
+        bias = blank if space.bias is None else (blank + space.bias).astype(np.float32)
+        return codes_of(space.vectors, space.place), bias, blank
+
+    @property
     @abstractmethod
     def space(self) -> Space:
         """Its items."""
@@ -129,8 +145,11 @@ class Dense(Member):
             self.index.fill()
 
     def opinion(self, queries: Queries, hidden: Hidden) -> Opinion | None:
-        """By the index, if there is one."""
-        asked = None if self.index is None else self.asked(queries)
-        if self.index is None or asked is None:
+        """By the index, if there is one; else by vectors in eight bits, where the processor can."""
+        asked = self.asked(queries) if self.index is not None or self.prompt else None
+        if asked is None:
             return None
+        if self.index is None:
+            items, bias, blank = self._coded
+            return Coded(items, asked[0], bias if asked[1] else blank, hidden)
         return Near(self.space, self.index, *asked, hidden, lambda: self.score_all(queries))

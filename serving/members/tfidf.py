@@ -56,7 +56,7 @@ class Tfidf(Member):
         self.documents, self.document_of, self.prior = documents, document_of, prior
         self.by_term = documents.T.tocsr()
         self._documents, self._by_term = SparseRows(documents), SparseRows(self.by_term)
-        self.silent = np.diff(documents.indptr) == 0
+        self.silent = np.flatnonzero(np.diff(documents.indptr) == 0)
         self.half_life, self.count_power = half_life, count_power
 
     @classmethod

@@ -94,7 +94,7 @@ def ask(engine: Engine, **raw: object) -> dict[str, object]:
 
 def test_union_is_ascending_distinct_and_padded() -> None:
     first, second = np.array([[3, 1], [2, PAD]], dtype=np.int32), np.array([[1, 0], [PAD, PAD]], dtype=np.int32)
-    assert union([first, second]).tolist() == [[0, 1, 3], [2, PAD, PAD]]
+    assert union([first, second], 4).tolist() == [[0, 1, 3], [2, PAD, PAD]]
 
 
 def test_met_and_unavailable_items_are_never_offered(engine: Engine) -> None:

@@ -53,7 +53,7 @@ def test_a_sparse_product_is_the_same(seed: int) -> None:
 def test_vectors_are_mixed_as_by_a_product(seed: int) -> None:
     asked, matrix = drawn(seed)
     vectors = matrix.toarray()
-    np.testing.assert_array_equal(mixed(weighted(asked), vectors), asked @ vectors)
+    np.testing.assert_allclose(mixed(weighted(asked), vectors), asked @ vectors, atol=1e-6)  # in wider registers
     np.testing.assert_array_equal(of_each(SparseRows(matrix), vectors[:3]), (matrix @ vectors[:3].T).T)
     np.testing.assert_array_equal(along(weighted(asked), vectors[:, 0].copy()), asked @ vectors[:, 0])
 

@@ -1,0 +1,103 @@
+"""Sums and products of vectors; vectors.c, scan.c."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.kernels.library import (
+    BYTE,
+    DOUBLE,
+    FLOAT,
+    INT,
+    LONG,
+    Array,
+    Floats,
+    Ints,
+    Longs,
+    done,
+    expect,
+    ffi,
+    floats,
+    ints,
+    library,
+    of,
+)
+
+SINGULAR = -2
+SCANS = library is not None and bool(library.scans())  # has the processor what makes `coarse` cheap
+
+
+def mixed(indptr: Longs, rows: Ints, weights: Floats, vectors: Floats) -> Floats:
+    """(n, d) see serving.sparse.mixed."""
+    n, d = len(indptr) - 1, vectors.shape[1]
+    out = np.empty((n, d), dtype=np.float32)
+    library.mixed(of(LONG, indptr), of(INT, rows), of(FLOAT, weights), n, of(FLOAT, vectors), d, of(FLOAT, out, True))
+    return out
+
+
+def folded(indptr: Longs, items: Ints, weights: Floats, factors: Floats, gram: Array, alpha: float) -> Floats | None:
+    """(n, d) see serving.members.als.Als.fold_in; None: a system has no one solution."""
+    n, d = len(indptr) - 1, factors.shape[1]
+    out = np.empty((n, d), dtype=np.float32)
+    status = library.folded(
+        of(LONG, indptr), of(INT, items), of(FLOAT, floats(weights)), n, of(FLOAT, factors), d, of(DOUBLE, gram), alpha,
+        of(FLOAT, out, True),
+    )  # fmt: skip
+    if status == SINGULAR:
+        return None
+    done(status)
+    return out
+
+
+@dataclass(frozen=True)
+class Items:
+    """Vectors (v, d) of items, and the same in eight bits, see serving.members.codes.
+
+    codes: (blocks, groups, 16, 4). steps, sizes: (v,). place: (n_items,) whose vector an item has; None: its own.
+    """
+
+    vectors: Floats
+    codes: npt.NDArray[np.uint8]
+    steps: Floats
+    sizes: Floats
+    place: Ints | None
+
+
+def coarse(questions: Floats, items: Items, bias: Floats, plain: bool = not SCANS) -> tuple[Floats, Floats]:
+    """(n, n_items) products of (n, d) questions with items, plus bias (n_items,); and how far off they are at most."""
+    (n, d), (blocks, groups) = questions.shape, items.codes.shape[:2]
+    expect(questions, (n, items.vectors.shape[1]))
+    found, slack = np.empty((2, n, len(bias)), dtype=np.float32)
+    done(
+        library.coarse(
+            of(FLOAT, floats(questions)), n, d, of(BYTE, items.codes), blocks, groups, of(FLOAT, items.steps),
+            of(FLOAT, items.sizes), len(items.steps), _place(items), of(FLOAT, bias), len(bias), plain,
+            of(FLOAT, found, True), of(FLOAT, slack, True),
+        )
+    )  # fmt: skip
+    return found, slack
+
+
+def exact(questions: Floats, items: Items, bias: Floats, candidates: Ints) -> Floats:
+    """(n, c) products of (n, d) questions with the items at (n, c) candidates, plus bias; NaN for padding (-1)."""
+    (n, d), c = questions.shape, candidates.shape[1]
+    out = np.empty((n, c), dtype=np.float32)
+    known = of(FLOAT, floats(questions)), n, d, of(FLOAT, items.vectors), _place(items), of(FLOAT, bias)
+    library.exact(*known, of(INT, ints(candidates)), c, of(FLOAT, out, True))
+    return out
+
+
+def refined(questions: Floats, items: Items, bias: Floats, found: tuple[Floats, Floats], k: int) -> Ints:
+    """(n, k) items of the k highest exact products; found: what `coarse` gave, with -inf for what is hidden."""
+    (n, d), k = questions.shape, min(k, len(bias))
+    out = np.empty((n, k), dtype=np.int32)
+    known = of(FLOAT, floats(questions)), n, d, of(FLOAT, items.vectors), _place(items), of(FLOAT, bias)
+    near, slack = (of(FLOAT, part) for part in found)
+    done(library.refined(*known, near, slack, len(bias), k, of(INT, out, True)))
+    return out
+
+
+def _place(items: Items) -> Any:
+    return ffi.NULL if items.place is None else of(INT, items.place)
