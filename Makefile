@@ -7,7 +7,7 @@ BAZAAR = runs/bazaar
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install install-bench install-infra check check-infra test test-all fuzz test-cluster-parts image-base image-serving test-image demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving bench-smaller lock clean
+.PHONY: help install install-bench install-infra check check-infra test test-all fuzz test-cluster-parts image-base image-serving image-pipeline test-image demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving bench-smaller lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -59,9 +59,14 @@ SERVING_IMAGE = ghcr.io/cuvee/serving-python:0.1.0
 image-base:  ## an image of Debian's packages alone, for BASE where none can be pulled (root; mmdebstrap, podman)
 	infra/images/base.sh localhost/cuvee-base:bookworm
 
+PIPELINE_IMAGE = ghcr.io/cuvee/pipeline-python:0.1.0$(if $(filter-out cpu,$(VARIANT)),-$(VARIANT))
+BUD = buildah bud --isolation chroot --pull=false --ulimit nofile=4096:4096 $(BUILD) --build-arg BASE=$(BASE)
 image-serving:  ## build the serving image (buildah; BASE=another base, BUILD="further options")
-	buildah bud --isolation chroot --pull=false --ulimit nofile=4096:4096 $(BUILD) --build-arg BASE=$(BASE) \
-	  -f infra/images/serving.Containerfile -t $(SERVING_IMAGE) .
+	$(BUD) -f infra/images/serving.Containerfile -t $(SERVING_IMAGE) .
+
+VARIANT ?= cpu
+image-pipeline:  ## build the image of the pipelines' steps (buildah; VARIANT=cpu, gpu or ray; BASE and BUILD as above)
+	$(BUD) --build-arg VARIANT=$(VARIANT) -f infra/images/pipeline.Containerfile -t $(PIPELINE_IMAGE) .
 
 test-image: install  ## run the built image as its manifest says and ask it; what is in it -> runs/images (root; podman)
 	$(BIN)/python -m infra.images.contents $(SERVING_IMAGE) runs/images/serving.cdx.json

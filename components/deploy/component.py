@@ -7,16 +7,20 @@ from components.common.image import PIPELINE_IMAGE
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
-def deploy(release: Input[Model], store: str, deployment: Output[Dataset]) -> str:
+def deploy(release: Input[Model], store: str, deployment: Output[Dataset], page: Output[Markdown]) -> str:
     """Publish a release after one real call per scenario; see components.deploy.run.deploy."""
     from pathlib import Path
 
     from components.common.stage import stage
 
     with stage("deploy"):
+        from components.common.files import write_text
+        from components.deploy.page import deployment_page
         from components.deploy.run import deploy as run
 
-        return str(run(Path(release.path), Path(store), Path(deployment.path))["release"])
+        deployed = run(Path(release.path), Path(store), Path(deployment.path))
+        write_text(Path(page.path), deployment_page(deployed))
+        return str(deployed["release"])
 
 
 @dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from components.common.classified import classified
 from components.common.impressions import AD, IMPRESSIONS_FILE, impressions
 from components.common.prepared import Prepared
 from components.common.ranking import Doubles
@@ -22,8 +23,8 @@ def judge_clicks(engine: Engine, shop: Prepared, prepared: Path, states: Path) -
 
     Returns:
         {"impressions", "predicted", "clicked" (mean rates), "log_loss", "log_loss_of_the_rate" (of always saying the
-        rate that was clicked), "auc", "parts": five equal parts by prediction, each with both rates}; None without a
-        click model, impressions, or a click.
+        rate that was clicked), "auc", "parts": five equal parts by prediction, each with both rates, "classified": see
+        `Classified`}; None without a click model, impressions, or a click.
     """
     model, path = engine.click_model, prepared / IMPRESSIONS_FILE
     if model is None or not path.exists() or not states.exists() or shop.split.test.as_of is None:
@@ -50,6 +51,7 @@ def _summary(said: Doubles, clicked: Bools) -> dict[str, Any]:
         "log_loss_of_the_rate": _loss(np.full(len(said), rate), clicked),
         "auc": float(above[0]),
         "parts": [{"predicted": float(said[part].mean()), "clicked": float(clicked[part].mean())} for part in parts],
+        "classified": classified(said, clicked, rate, ("not clicked", "clicked"))._asdict(),
     }
 
 

@@ -16,6 +16,7 @@ def evaluate(
     report: Output[HTML],
     card: Output[Markdown],
     curve: Output[ClassificationMetrics],
+    clicks: Output[ClassificationMetrics],
     evaluation: Output[Dataset],
     store: str = "",
     relations: str = "",
@@ -32,4 +33,5 @@ def evaluate(
         package, shop, states, blends, out = (
             Path(part.path) for part in (release, prepared, features, fusion, evaluation)
         )
-        return show(run(package, shop, states, blends, store, relations, out), out, metrics, report, card, curve)
+        found = run(package, shop, states, blends, store, relations, out)
+        return show(found, out, metrics, report, card, curve, clicks)

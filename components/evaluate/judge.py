@@ -67,6 +67,18 @@ class Outcome:
         return [[0.0, *np.minimum(rate, 1).tolist(), 1.0] for rate in rates]
 
 
+def confusion(items: Ints, relevance: Relevance) -> list[list[int]]:
+    """[[not shown and not taken, shown and not taken], [not shown and taken, shown and taken]], pairs of user and item.
+
+    Args:
+        items: (n, k) catalogue rows that were shown, -1 after the last.
+        relevance: what the n users took.
+    """
+    hits, shown_at_all, taken = int(relevance.holds(items).sum()), int((items != PAD).sum()), len(relevance.items)
+    rest = len(relevance) * relevance.n_items - shown_at_all - taken + hits
+    return [[rest, shown_at_all - hits], [taken - hits, hits]]
+
+
 def judge(
     engine: Engine,
     states: UserStates,

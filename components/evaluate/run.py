@@ -19,7 +19,7 @@ from components.evaluate.card import model_card
 from components.evaluate.champion import Champion
 from components.evaluate.checks import contract_problems
 from components.evaluate.gate import Comparison, gate, record
-from components.evaluate.judge import Outcome, judge
+from components.evaluate.judge import Outcome, confusion, judge
 from components.evaluate.judged_search import JudgedQueries, judge_search
 from components.evaluate.known_relations import judge_relations, read_relations
 from components.evaluate.metrics import mean
@@ -34,6 +34,7 @@ from serving.states import UserStates
 
 SCHEMA_VERSION = 1
 METRICS_FILE, VERDICT_FILE, REPORT_FILE, CARD_FILE = "metrics.json", "verdict.json", "report.html", "model_card.md"
+SHOWN = 10  # places of a list that a customer sees
 LADDER_USERS = 1_500  # for whom every blend is ranked; the blend that serves and the members, for all
 JUDGEMENTS_FILE, FIT_REPORT = "judgements.parquet", "fit_report.json"
 
@@ -83,7 +84,8 @@ def evaluate(
         out: folder of metrics.json, verdict.json, report.html and model_card.md.
 
     Returns:
-        {"metrics", "verdict", "roc": [[false positive rate], [true positive rate]]}.
+        {"metrics", "verdict", "roc": [[false positive rate], [true positive rate]], "confusion": of the first ten
+        places, see `confusion`; None without test users}.
 
     Raises:
         ReleaseError: the release is damaged.
@@ -110,7 +112,9 @@ def evaluate(
     metrics["relations"] = None if truth is None else judge_relations(bench.engine, truth)
     story = Story(metrics, verdict, fitted, main.outcome if main else None)
     _write(out, story, record(verdict, comparisons))
-    return {"metrics": metrics, "verdict": verdict, "roc": main.outcome.roc() if main else [[0.0, 1.0], [0.0, 1.0]]}
+    shown = confusion(main.outcome.fused.items[:, :SHOWN], main.relevance) if main else None
+    roc = main.outcome.roc() if main else [[0.0, 1.0], [0.0, 1.0]]
+    return {"metrics": metrics, "verdict": verdict, "roc": roc, "confusion": shown}
 
 
 def _bench(release: Path, prepared: Path, features: Path) -> Bench:

@@ -4,13 +4,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from components.common.classified import Classified
 from components.evaluate.run import CARD_FILE, REPORT_FILE
 from components.evaluate.summary import NDCG
 
 HEADLINE = (NDCG, "recall@20", "hit@10", "mrr@10", "auc", "coverage@10")
 
 
-def show(found: dict[str, Any], evaluation: Path, metrics: Any, report: Any, card: Any, curve: Any) -> bool:
+def show(
+    found: dict[str, Any], evaluation: Path, metrics: Any, report: Any, card: Any, curve: Any, clicks: Any
+) -> bool:
     """Fill Kubeflow's artifacts from what `evaluate` returned and wrote.
 
     Args:
@@ -19,7 +22,8 @@ def show(found: dict[str, Any], evaluation: Path, metrics: Any, report: Any, car
         metrics: a kfp Metrics artifact.
         report: a kfp HTML artifact.
         card: a kfp Markdown artifact.
-        curve: a kfp ClassificationMetrics artifact.
+        curve: a kfp ClassificationMetrics artifact: who took what, over the places of the list; the counts are of ten.
+        clicks: another, of the ads that were shown; empty without any.
 
     Returns:
         Whether the gate lets the release pass.
@@ -32,6 +36,11 @@ def show(found: dict[str, Any], evaluation: Path, metrics: Any, report: Any, car
     false, true = found["roc"]
     last = max(len(false) - 1, 1)
     curve.log_roc_curve(false, true, [1 - place / last for place in range(len(false))])
+    if found["confusion"] is not None:
+        curve.log_confusion_matrix(["not taken", "taken"], found["confusion"])
+    ads = found["metrics"]["scenarios"]["ads"]
+    if ads:
+        Classified(**ads["classified"]).log(clicks)
     return bool(found["verdict"].passed)
 
 

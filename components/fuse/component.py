@@ -1,7 +1,7 @@
 """Kubeflow's door to the fuse stage."""
 
 from kfp import dsl
-from kfp.dsl import Dataset, Input, Model, Output
+from kfp.dsl import Dataset, Input, Markdown, Model, Output
 
 from components.common.image import PIPELINE_IMAGE
 
@@ -18,6 +18,7 @@ def fuse(
     effort: str,
     seed: int,
     fusion: Output[Model],
+    page: Output[Markdown],
     settings: str = "",
 ) -> None:
     """Learn how much each member counts; see components.fuse.run.fuse."""
@@ -26,8 +27,11 @@ def fuse(
     from components.common.stage import stage
 
     with stage("fuse"):
+        from components.common.files import write_text
+        from components.fuse.page import fusion_page
         from components.fuse.run import fuse
 
         shop, texts, states, out = (Path(part.path) for part in (prepared, embeddings, features, fusion))
         families = [Path(family.path) for family in (cf, deep, text, rules)]
         fuse(shop, texts, states, families, out, effort, seed, settings)
+        write_text(Path(page.path), fusion_page(out))

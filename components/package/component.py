@@ -1,7 +1,7 @@
 """Kubeflow's door to the package stage."""
 
 from kfp import dsl
-from kfp.dsl import Dataset, Input, Model, Output
+from kfp.dsl import Dataset, Input, Markdown, Model, Output
 
 from components.common.image import PIPELINE_IMAGE
 
@@ -16,6 +16,7 @@ def package(
     text: Input[Model],
     rules: Input[Model],
     release: Output[Model],
+    page: Output[Markdown],
     smaller: str = "none",
 ) -> None:
     """Assemble one release with its manifest of hashes; see components.package.run.package."""
@@ -24,11 +25,14 @@ def package(
     from components.common.stage import stage
 
     with stage("package"):
+        from components.common.files import write_text
+        from components.package.page import release_page
         from components.package.run import package
 
         members = [Path(family.path) for family in (cf, deep, text, rules)]
         shop, texts, blends, out = (Path(part.path) for part in (prepared, embeddings, fusion, release))
         made = package(shop, texts, blends, members, out, smaller)
+        write_text(Path(page.path), release_page(made))
     size = sum(entry.bytes for entry in made.files.values())
     about = {"release": made.release, "members": list(made.members), "items": made.items, "bytes": size}
     release.metadata.update(about)

@@ -1,7 +1,7 @@
 """The door of train_deep for Kubeflow."""
 
 from kfp import dsl
-from kfp.dsl import Dataset, Input, Model, Output
+from kfp.dsl import Dataset, Input, Markdown, Model, Output
 
 from components.common.image import PIPELINE_IMAGE
 
@@ -13,6 +13,7 @@ def train_deep(
     effort: str,
     seed: int,
     members: Output[Model],
+    page: Output[Markdown],
     settings: str = "",
 ) -> None:
     """Train the deep member of every cut; see components.train_deep.run."""
@@ -21,6 +22,9 @@ def train_deep(
     from components.common.stage import stage
 
     with stage("train_deep"):
+        from components.common.files import write_text
+        from components.common.page import members_page
         from components.train_deep.run import train_deep
 
         train_deep(Path(prepared.path), Path(embeddings.path), Path(members.path), effort, seed, settings)
+        write_text(Path(page.path), members_page("The deep member", Path(members.path)))

@@ -1,7 +1,7 @@
 """Kubeflow's door to the train_text stage."""
 
 from kfp import dsl
-from kfp.dsl import Dataset, Input, Model, Output
+from kfp.dsl import ClassificationMetrics, Dataset, Input, Markdown, Model, Output
 
 from components.common.image import PIPELINE_IMAGE
 
@@ -13,6 +13,8 @@ def train_text(
     effort: str,
     seed: int,
     members: Output[Model],
+    page: Output[Markdown],
+    reviews: Output[ClassificationMetrics],
     settings: str = "",
 ) -> None:
     """Train the text members; see components.train_text.run.train_text."""
@@ -21,6 +23,11 @@ def train_text(
     from components.common.stage import stage
 
     with stage("train_text"):
+        from components.common.files import write_text
+        from components.common.page import members_page
+        from components.train_text.judged import show
         from components.train_text.run import train_text as run
 
         run(Path(prepared.path), Path(embeddings.path), Path(members.path), effort, seed, settings)
+        write_text(Path(page.path), members_page("Members of texts and media", Path(members.path)))
+        show(Path(members.path), reviews)

@@ -13,6 +13,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 
 from components.common import columns as c
+from components.common.classified import Classified, classified
 from components.common.config import Config
 from components.common.files import write_json
 from components.common.prepared import Cut, Prepared
@@ -24,6 +25,7 @@ from serving.sentiment import Sentiment, terms, unit_rows
 
 log = logging.getLogger(__name__)
 Doubles = npt.NDArray[np.float64]
+JUDGED_FILE = "judged.json"  # beside the member: what it said of reviews that it had not seen
 POSITIVE, NEGATIVE = 4.0, 2.0  # ratings from which, up to which, a review is clear
 BEST = 5.0  # ratings are 1 to 5
 
@@ -148,8 +150,13 @@ def opinions(model: Sentiment, reviews: pd.DataFrame, n_items: int, config: Sent
     return drawn.astype(np.float32), count.astype(np.int32)
 
 
-def learn(reviews: pd.DataFrame, config: SentimentConfig, seed: int) -> tuple[Sentiment, Judged] | None:
-    """A model of four fifths of the clear reviews, judged on the fifth; None where they teach too little."""
+def learn(
+    reviews: pd.DataFrame, config: SentimentConfig, seed: int
+) -> tuple[Sentiment, Judged, Classified | None] | None:
+    """A model of four fifths of the clear reviews, judged on the fifth; None where they teach too little.
+
+    The third is of the same fifth, None where one side is missing there.
+    """
     clear = reviews[(reviews[c.VALUE] >= POSITIVE) | (reviews[c.VALUE] <= NEGATIVE)]
     positive = (clear[c.VALUE] >= POSITIVE).to_numpy()
     if min(positive.sum(), (~positive).sum()) < config.least_of_each:
@@ -162,11 +169,14 @@ def learn(reviews: pd.DataFrame, config: SentimentConfig, seed: int) -> tuple[Se
     fifth, rest = np.split(drawn, [len(drawn) // 5])
     texts = clear[c.TEXT].astype(str).to_numpy()
     model = fit(texts[rest].tolist(), positive[rest], config)
-    judged = judge(model, texts[fifth].tolist(), positive[fifth])
+    held, truth = texts[fifth].tolist(), positive[fifth]
+    judged = judge(model, held, truth)
     if judged.order < config.least_order:
         _say(f"of held-out pairs {judged.order:.2f} stand in order; expected at least {config.least_order}")
         return None
-    return model, judged
+    both = truth.any() and not truth.all()
+    drawn_out = classified(model.positive(held), truth, 0.5, ("negative", "positive")) if both else None
+    return model, judged, drawn_out
 
 
 def _say(why: str) -> None:
@@ -189,10 +199,12 @@ def train_sentiment(shop: Prepared, cut: Cut, out: Path, config: SentimentConfig
     learned = learn(reviews, config, seed) if len(reviews) else None
     if learned is None:
         return
-    model, judged = learned
+    model, judged, drawn_out = learned
     drawn, counts = opinions(model, reviews, len(shop.items), config)
     model.save(out)
     np.save(out / OPINIONS_FILE, drawn, allow_pickle=False)
     np.save(out / REVIEWS_FILE, counts, allow_pickle=False)
     facts = {"judged_on": judged.reviews, "accuracy": judged.accuracy, "pairs_in_order": judged.order}
+    if drawn_out is not None:
+        write_json(out / JUDGED_FILE, drawn_out._asdict())
     write_json(out / MEMBER_FILE, {"kind": SentimentOfItems.kind, **facts, **config.model_dump(mode="json")})

@@ -9,7 +9,7 @@ from pathlib import Path
 from components.common.errors import CuveeError
 from infra.checks import alerts, metrics, network, pods, references, restricted, scan
 from infra.checks.network import FLOWS, Flows
-from infra.checks.render import INFRA, Object, overlays, render
+from infra.checks.render import INFRA, Object, label, of_kind, overlays, render
 from infra.checks.schemas import Schemas
 
 log = logging.getLogger("check-infra")
@@ -31,7 +31,7 @@ def each(objects: Rendered, check: Callable[[list[Object], str], list[str]]) -> 
 def checks(objects: Rendered) -> dict[str, Callable[[], list[str]]]:
     """What is checked, by the name that the report gives it."""
     all_pods = {str(pod): pod for found in objects.values() for pod in pods.pods(found)}
-    rules = next((found for found in objects.values() if any(one["kind"] == "PrometheusRule" for one in found)), [])
+    rules = list({label(one): one for found in objects.values() for one in of_kind(found, "PrometheusRule")}.values())
     return {
         "fields and kinds, by real schemas": lambda: _schemas(objects, list(all_pods.values())),
         "every container seen": lambda: each(objects, lambda found, _: pods.unseen(found)),

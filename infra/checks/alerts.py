@@ -1,4 +1,4 @@
-"""Alert rules under promtool: each fires, and keeps silent, where infra/monitoring/alerts_test.yaml says so."""
+"""Alert rules under promtool: each fires, and keeps silent, where an alerts_test.yaml beside it says so."""
 
 import subprocess
 import tempfile
@@ -10,10 +10,10 @@ from components.common.errors import CuveeError
 from infra.checks.render import INFRA, Object, of_kind
 from infra.checks.tools import tool
 
-TESTS = INFRA / "monitoring" / "alerts_test.yaml"
+TESTS = tuple(INFRA / folder / "alerts_test.yaml" for folder in ("monitoring", "graph"))
 
 
-def problems(objects: list[Object], tests: Path = TESTS) -> list[str]:
+def problems(objects: list[Object], tests: tuple[Path, ...] = TESTS) -> list[str]:
     """What promtool says against the rules of *objects*; every alert has to be named in *tests*.
 
     Raises:
@@ -23,12 +23,15 @@ def problems(objects: list[Object], tests: Path = TESTS) -> list[str]:
     groups = [group for one in of_kind(objects, "PrometheusRule") for group in one["spec"]["groups"]]
     if not groups:
         raise CuveeError("found no PrometheusRule; expected infra/monitoring/alerts.yaml.")
-    told = tests.read_text(encoding="utf-8")
+    told = [path.read_text(encoding="utf-8") for path in tests]
     names = [rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule]
-    untested = [f"{name}: {tests.name} does not test it" for name in names if f"alertname: {name}\n" not in told]
+    tested = "".join(told)
+    untested = [f"{name}: no alerts_test.yaml tests it" for name in names if f"alertname: {name}\n" not in tested]
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "alerts.yaml").write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
-        (Path(folder) / tests.name).write_text(told, encoding="utf-8")
-        command = [promtool, "test", "rules", tests.name]
+        files = [f"{place}.yaml" for place in range(len(told))]
+        for name, text in zip(files, told, strict=True):
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+        command = [promtool, "test", "rules", *files]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     return untested + ([f"promtool: {(done.stdout + done.stderr).strip()}"] if done.returncode else [])

@@ -1,11 +1,13 @@
 """PromQL held to what the server exports: alerts, dashboard and scaling may ask only for what there is."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import promql_parser
 
+from infra.checks.pods import pods
 from infra.checks.render import Object, label, of_kind
 
 TARGET = {"job", "namespace", "pod", "service", "endpoint", "instance", "container", "prometheus"}
@@ -50,6 +52,23 @@ def questions(objects: list[Object]) -> Iterator[tuple[str, str]]:
         yield from ((f"{label(one)} autoScaling", metric["query"]) for metric in external if "query" in metric)
 
 
+def jobs(objects: list[Object]) -> set[str]:
+    """What Prometheus writes into `job`: the name of a ServiceMonitor's Service, the label that a PodMonitor names."""
+    names = {one["metadata"]["name"] for one in objects if _chosen(one, list(of_kind(objects, "ServiceMonitor")))}
+    for monitor in of_kind(objects, "PodMonitor"):
+        kept, unnamed = monitor["spec"].get("jobLabel", ""), "{namespace}/{name}".format(**monitor["metadata"])
+        labels = [pod["metadata"]["labels"] for pod in pods(objects) if _chosen(pod, [monitor])]
+        names |= {each.get(kept, unnamed) for each in labels}
+    return names
+
+
+def _chosen(one: Object, monitors: list[Object]) -> bool:
+    labels = one["metadata"].get("labels", {}).items()
+    kinds = {"ServiceMonitor": "Service", "PodMonitor": "Pod"}
+    fitting = [each for each in monitors if kinds[each["kind"]] == one["kind"]]
+    return any(each["spec"]["selector"]["matchLabels"].items() <= labels for each in fitting)
+
+
 def _of_dashboards(one: Object) -> Iterator[tuple[str, str]]:
     for name, text in one["data"].items():
         for panel in _panels(json.loads(text)):
@@ -64,19 +83,19 @@ def _panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def problems(objects: list[Object], names: Names) -> list[str]:
-    """Questions that cannot be read, metrics that nobody exports, labels that a metric does not have."""
-    said = []
+    """Questions that cannot be read; metrics, labels and jobs that nobody exports."""
+    said, known = [], jobs(objects)
     for where, question in questions(objects):
         try:
             parsed = promql_parser.parse(question.replace("$__rate_interval", "5m"))
         except ValueError as error:
             said.append(f"{where}: {error}")
             continue
-        said += [f"{where}: {problem}" for problem in _selectors(parsed, names)]
+        said += [f"{where}: {problem}" for problem in _selectors(parsed, names, known)]
     return said
 
 
-def _selectors(node: Any, names: Names) -> Iterator[str]:
+def _selectors(node: Any, names: Names, known: set[str]) -> Iterator[str]:
     if isinstance(node, promql_parser.VectorSelector):
         if node.name not in names:
             yield f"the server exports no {node.name}"
@@ -84,9 +103,17 @@ def _selectors(node: Any, names: Names) -> Iterator[str]:
         for matcher in node.matchers.matchers:
             if matcher.name not in names[node.name] | TARGET:
                 yield f"{node.name} has no label {matcher.name}"
+        wanted = [matcher for matcher in node.matchers.matchers if matcher.name == "job"]
+        if known and not any(all(_fits(matcher, job) for matcher in wanted) for job in known):
+            yield f"{node.name} is asked of {', '.join(matcher.value for matcher in wanted)}; jobs: {sorted(known)}"
         return
     for inner in ("expr", "lhs", "rhs", "vector_selector"):
         if hasattr(node, inner):
-            yield from _selectors(getattr(node, inner), names)
+            yield from _selectors(getattr(node, inner), names, known)
     for argument in getattr(node, "args", None) or []:
-        yield from _selectors(argument, names)
+        yield from _selectors(argument, names, known)
+
+
+def _fits(matcher: Any, job: str) -> bool:
+    pattern = matcher.value if "Re" in str(matcher.op) else re.escape(matcher.value)
+    return (re.fullmatch(pattern, job) is not None) is not str(matcher.op).endswith(("NotRe", "NotEqual"))

@@ -90,6 +90,7 @@ def combining(live: Live) -> Step:
 
 def scoring(part: Part) -> Step:
     """A member's service: the batches of a question in, scores out."""
+    metrics.serving(part.release)
 
     def work(payload: Json) -> Json:
         if payload.get("release") != part.release:

@@ -156,16 +156,23 @@ def test_a_scanner_that_does_not_see_the_planted_pod_is_not_believed() -> None:
             scan._read(told, 2)
 
 
-def test_an_alert_that_fires_late_or_is_not_tested_is_caught(overlays: dict[str, list[Object]]) -> None:
-    rules = json.loads(json.dumps([one for one in overlays["overlays/prod"] if one["kind"] == "PrometheusRule"]))
+ALERTS = [("CuveeErrors", "0.01", "0.1"), ("CuveeGraphErrors", "0.00125", "0.1"), ("CuveeGraphDown", "steps", "cf")]
+
+
+@pytest.mark.parametrize(("name", "old", "new"), ALERTS)
+def test_an_alert_that_fires_late_or_is_not_tested_is_caught(
+    overlays: dict[str, list[Object]], name: str, old: str, new: str
+) -> None:
+    rules = json.loads(json.dumps([one for one in overlays["graph"] if one["kind"] == "PrometheusRule"]))
     try:
         assert alerts.problems(rules) == []
     except CuveeError as error:
         pytest.skip(str(error))
-    named = {rule["alert"]: rule for rule in rules[0]["spec"]["groups"][0]["rules"]}
-    named["CuveeErrors"]["expr"] = named["CuveeErrors"]["expr"].replace("0.01", "0.1")
-    assert "CuveeErrors" in alerts.problems(rules)[0]
-    named["CuveeErrors"]["alert"] = "CuveeErrands"
+    named = {rule["alert"]: rule for one in rules for group in one["spec"]["groups"] for rule in group["rules"]}
+    assert old in named[name]["expr"]
+    named[name]["expr"] = named[name]["expr"].replace(old, new)
+    assert name in alerts.problems(rules)[0]
+    named[name]["alert"] = "CuveeErrands"
     assert alerts.problems(rules)[0].startswith("CuveeErrands: ")
     with pytest.raises(CuveeError, match="no PrometheusRule"):
         alerts.problems([])
@@ -213,7 +220,7 @@ def test_kubectl_comes_out_of_its_wrappings(tmp_path: Path) -> None:
 def test_every_alert_has_its_page(overlays: dict[str, list[Object]]) -> None:
     page = (INFRA.parent / "docs" / "operations.md").read_text()
     titles = {line.removeprefix("### ").lower() for line in page.splitlines() if line.startswith("### ")}
-    for one in overlays["overlays/prod"]:
+    for one in overlays["graph"]:
         for group in one["spec"]["groups"] if one["kind"] == "PrometheusRule" else []:
             for rule in group["rules"]:
                 file, _, anchor = rule["annotations"]["runbook"].partition("#")

@@ -247,6 +247,25 @@ def test_a_metric_renamed_in_the_server_is_caught(
     assert any(f"exports no {metric}" in problem for problem in metrics.problems(overlays["overlays/prod"], left))
 
 
+JOBS = [
+    ("PrometheusRule", "cuvee", (*RULE, "expr"), 'cuvee_release_info{job="cuvee-metric"} == 1'),
+    ("PrometheusRule", "cuvee-graph", (*RULE, "expr"), 'absent(cuvee_release_info{job="cuvee-step"} == 1)'),
+    ("PrometheusRule", "cuvee-graph", (*RULE, "expr"), 'up{job=~"cuvee-.+", job!~"cuvee-.*"} == 0'),
+    ("PodMonitor", "cuvee-graph", ("spec", "jobLabel"), "app.kubernetes.io/name"),
+    ("ServiceMonitor", "cuvee", ("spec", "selector", "matchLabels"), {"app": "x"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "path", "value"), JOBS)
+def test_a_job_that_nobody_is_scraped_as_is_caught(
+    fresh: Callable[[str], list[Object]], names: metrics.Names, kind: str, name: str, path: Path, value: Any
+) -> None:
+    objects = fresh("graph")
+    assert metrics.problems(objects, names) == []
+    put(place(objects, kind, name), path, value)
+    assert any("jobs: [" in problem for problem in metrics.problems(objects, names))
+
+
 UNNAMED = [
     ("InferenceService", "cuvee", (*PREDICTOR, "model", "runtime"), "cuve", "ServingRuntime cuve is nowhere"),
     ("InferenceService", "cuvee", (*PREDICTOR, "serviceAccountName"), "default", "ServiceAccount default is nowhere"),

@@ -1,5 +1,6 @@
 """The compiled pipeline in the repository is the one the code describes, and its diagram is made from it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,35 @@ def test_every_stage_is_in_it_and_installs_nothing(compiled: Path) -> None:
     assert {name.removeprefix("exec-") for name in executors} == STAGES
     for executor in executors.values():
         assert "pip install" not in str(executor["container"])
+
+
+PAGE, CLASSES = {"page": "system.Markdown"}, "system.ClassificationMetrics"
+SHOWN = {
+    "ingest": PAGE, "prepare": PAGE, "encode": PAGE, "materialize": PAGE, "materialize-online": PAGE,
+    "validate": {"data_docs": "system.HTML"},
+    "train-cf": PAGE, "train-deep": PAGE, "train-rules": PAGE, "train-text": PAGE | {"reviews": CLASSES},
+    "fuse": PAGE, "package": PAGE, "deploy": PAGE, "report-ending": {"ending": "system.Markdown"},
+    "evaluate": {
+        "metrics": "system.Metrics", "report": "system.HTML", "card": "system.Markdown", "curve": CLASSES,
+        "clicks": CLASSES,
+    },
+    "tune-members": {"report": "system.HTML"}, "tune-fusion": {"report": "system.HTML"},
+    "states-of-everyone": PAGE, "recommend": PAGE,
+}  # fmt: skip
+
+
+def test_every_step_shows_something_in_the_interface(written: dict[str, Path]) -> None:
+    """All that Kubeflow's UI draws of a step: pages, reports, numbers, curves and confusion matrices."""
+    drawn = {"system.HTML", "system.Markdown", "system.Metrics", CLASSES}
+    found: dict[str, dict[str, str]] = {}
+    for path in written.values():
+        for name, component in spec(path)["components"].items():
+            if "executorLabel" in component:
+                given = component.get("outputDefinitions", {}).get("artifacts", {})
+                titles = {one: about["artifactType"]["schemaTitle"] for one, about in given.items()}
+                step = re.sub(r"-\d+$", "", name.removeprefix("comp-"))
+                found[step] = {one: title for one, title in titles.items() if title in drawn}
+    assert found == SHOWN
 
 
 def test_nothing_online_changes_before_the_gate(compiled: Path) -> None:

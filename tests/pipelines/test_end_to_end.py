@@ -82,6 +82,30 @@ def test_a_run_leaves_what_the_contract_promises(run: Path, metrics: dict[str, A
     assert metrics["peak_rss_mb"] > 0
 
 
+PAGES = {
+    "ingest": "| events | ", "prepare": "| users | 260 |", "encode": "| text | ", "materialize": "| test | ",
+    "train-cf": "| popularity | ", "train-deep": "| sequence | ", "train-rules": "| complements | ",
+    "train-text": "| tfidf | ", "fuse": "## discovery: ", "package": "| members | ", "deploy": "| recommend | v1 | ",
+    "materialize-online": "is known online",
+}  # fmt: skip
+
+
+def test_every_step_leaves_a_page_for_the_interface(run: Path) -> None:
+    for name, held in PAGES.items():
+        told = (step(run, name) / "page").read_text()
+        assert told.startswith("# ")
+        assert held in told, (name, told)
+
+
+def test_who_took_what_is_counted_for_the_interface(run: Path, metrics: dict[str, Any]) -> None:
+    told = json.loads((step(run, "evaluate") / "executor_output.json").read_text())["artifacts"]["curve"]
+    matrix = told["artifacts"][0]["metadata"]["confusionMatrix"]
+    (missed, _shown), (lost, taken) = ([int(number) for number in row["row"]] for row in matrix["rows"])
+    users, main = metrics["dataset"]["items"], metrics["fused"]
+    assert missed + _shown + lost + taken == users * (_shown + taken) / 10
+    assert taken / (taken + _shown) == pytest.approx(main["precision@10"])
+
+
 def test_every_family_has_members_in_the_blend(metrics: dict[str, Any]) -> None:
     assert {"popularity", "als", "item_knn", "cooccurrence", "tfidf", "text", "sequence"} <= set(metrics["members"])
     assert "repurchase" in metrics["tasks"]["next_basket"]["members"]

@@ -19,6 +19,7 @@ def test_by_hand() -> None:
     assert found["clicked"] == 0.5
     assert found["log_loss"] == pytest.approx(np.log(2), abs=1e-4)
     assert found["auc"] == 1.0
+    assert found["classified"]["confusion"] == [[1, 4], [0, 5]]  # above the rate that was clicked: all but the first
     assert [part["clicked"] for part in found["parts"]] == [0, 0, 0.5, 1, 1]
 
 

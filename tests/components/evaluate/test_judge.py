@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmarks.made_shop import AS_OF, made_engine, made_users
 from components.common import columns as c
 from components.common.ranking import discounts
-from components.evaluate.judge import _pool_auc, _ranked, _wide
+from components.evaluate.judge import _pool_auc, _ranked, _wide, confusion
 from components.evaluate.judged_search import JudgedQueries, judge_search
 from components.evaluate.metrics import auc, eligible
 from components.evaluate.relevance import Relevance
@@ -78,3 +78,9 @@ def test_of_repeated_judgements_the_highest_counts_and_unknown_items_are_left_ou
     assert judged.texts == ("q",)
     assert judged.items.tolist() == [[1, 3]]
     assert judged.grades.tolist() == [[0, 2]]
+
+
+def test_pairs_of_user_and_item_are_counted_by_hand() -> None:
+    """Of five items one user is shown 0 and 1 and takes 1 and 4, the other is shown 2 alone and takes it."""
+    truth = Relevance(np.arange(2), np.array([0, 0, 1]), np.array([1, 4, 2], np.int32), 5)
+    assert confusion(np.array([[0, 1], [2, -1]], np.int32), truth) == [[6, 1], [1, 2]]

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from kfp.dsl import ClassificationMetrics
 from member_contract import START, planted_shop
 
 from components.common import columns as c
@@ -15,6 +16,7 @@ from components.ingest.bazaar.config import BazaarConfig
 from components.ingest.bazaar.run import write_bazaar
 from components.ingest.run import ingest
 from components.prepare.run import prepare
+from components.train_text.judged import show
 from components.train_text.sentiment import (
     SentimentConfig,
     fit,
@@ -140,6 +142,16 @@ def test_the_member_says_what_the_reviews_say(tmp_path: Path) -> None:
     facts = read_json(tmp_path / "sentiment" / "member.json")
     assert facts["accuracy"] > 0.9
     assert facts["judged_on"] == 24
+    (tmp_path / "members").mkdir()
+    (tmp_path / "sentiment").rename(tmp_path / "members" / "sentiment")
+    (tmp_path / "members").rename(tmp_path / "final")
+    reviews = ClassificationMetrics(name="reviews", uri="file:///tmp/reviews")
+    show(tmp_path, reviews)
+    (right_of_bad, _), (_, right_of_good) = (one["row"] for one in reviews.metadata["confusionMatrix"]["rows"])
+    assert (right_of_bad + right_of_good) / 24 == pytest.approx(facts["accuracy"])
+    nothing = ClassificationMetrics(name="reviews", uri="file:///tmp/reviews")
+    show(tmp_path / "gone", nothing)
+    assert nothing.metadata == {}
 
 
 def test_training_again_is_bit_identical(tmp_path: Path) -> None:
