@@ -68,8 +68,9 @@ VARIANT ?= cpu
 image-pipeline:  ## build the image of the pipelines' steps (buildah; VARIANT=cpu, gpu or ray; BASE and BUILD as above)
 	$(BUD) --build-arg VARIANT=$(VARIANT) -f infra/images/pipeline.Containerfile -t $(PIPELINE_IMAGE) .
 
-test-image: install  ## run the built image as its manifest says and ask it; what is in it -> runs/images (root; podman)
+test-image: install  ## run the built images as they are meant to run; what is in them -> runs/images (root; podman)
 	$(BIN)/python -m infra.images.contents $(SERVING_IMAGE) runs/images/serving.cdx.json
+	-$(BIN)/python -m infra.images.contents $(PIPELINE_IMAGE) runs/images/pipeline.cdx.json
 	$(BIN)/python -m pytest tests/infra/images -m image
 
 fuzz: install  ## 20,000 requests that nobody would send, to the real server (`make test` sends 2,000)

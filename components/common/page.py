@@ -16,12 +16,16 @@ def page(title: str, *parts: str) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; numbers to the right, a bar in a text is no border. Nothing without rows."""
-    told = [[_cell(value) for value in row] for row in rows]
-    if not told:
+    """A table; columns of numbers to the right, a bar in a text is no border. Nothing without rows."""
+    kept = [tuple(row) for row in rows]
+    if not kept:
         return ""
-    first = " | ".join(["---", *["---:"] * (len(head) - 1)])
-    return "\n".join(f"| {line} |" for line in (" | ".join(head), first, *(" | ".join(row) for row in told)))
+    lines = [
+        "---:" if all(isinstance(value, int | float) for value in column) else "---"
+        for column in zip(*kept, strict=True)
+    ]
+    told = [head, lines, *([_cell(value) for value in row] for row in kept)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in told)
 
 
 def _cell(value: object) -> str:
