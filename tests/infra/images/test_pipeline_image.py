@@ -57,7 +57,8 @@ class Steps:
         options = [*SAFE, "--tmpfs", "/tmp:size=512m,mode=1777", "--volume", shop, "--env", f"CUVEE_ID_KEY={'ab' * 32}"]
         podman("run", "--rm", *options, self.image, *container["command"], *arguments)
         account: dict[str, Any] = json.loads((self.folder / step / "executor_output.json").read_text())
-        return account["artifacts"]
+        made: dict[str, Any] = account["artifacts"]
+        return made
 
     def inputs(self, step: str) -> dict[str, Any]:
         """What Kubeflow's launcher would hand to the step."""
