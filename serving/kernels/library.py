@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import _cffi_backend
 import cffi
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ Array = npt.NDArray[Any]
 
 ffi = cffi.FFI()
 ffi.cdef(SIGNATURES.read_text())
-of = ffi.from_buffer
+of = _cffi_backend.from_buffer  # what ffi.from_buffer asks, without its ado: a request asks it some two hundred times
 FLOAT, INT, LONG, BYTE, DOUBLE = (
     ffi.typeof(f"{kind}[]") for kind in ("float", "int32_t", "int64_t", "uint8_t", "double")
 )

@@ -139,8 +139,9 @@ WIDE int refined(const float *questions, long n, long d, const float *vectors, c
             return -1;
         }
         for (long i = 0; i < k; i++) {
-            int32_t item = out[q * k + i];
-            float low = item < 0 ? -INFINITY : near[item] - far[item];
+            int32_t item = out[q * k + i]; /* as many as are wanted score so much: nobody below is among the best */
+            float low = -INFINITY;
+            if (item >= 0) low = dot(questions + q * d, vectors + (long)(place ? place[item] : item) * d, d) + bias[item];
             bound = low < bound ? low : bound;
         }
         for (long i = 0; i < items; i += LANES) {

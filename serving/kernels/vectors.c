@@ -1,18 +1,32 @@
 /* Sums of rows of a matrix, and the user's factors solved from a history: see serving/sparse.py, serving/members/als.py. */
 #include "common.h"
 
-enum { SINGULAR = -2, TOGETHER = 4 };
+enum { SINGULAR = -2, TOGETHER = 4, STRIP = 64 };
+
+/* The columns from *from* on, at most STRIP, of one question's sum. */
+INLINE void strip(const int32_t *rows, const float *weights, long count, const float *vectors, long d, long from,
+                  float *sum) {
+    if (from + STRIP > d) {
+        for (long e = 0; e < count; e++)
+            for (long i = from; i < d; i++) sum[i] += weights[e] * vectors[(long)rows[e] * d + i];
+        return;
+    }
+    Many own[STRIP / LANES] = {{0}};
+    for (long e = 0; e < count; e++)
+        for (int i = 0; i < STRIP / LANES; i++)
+            own[i] += weights[e] * load(vectors + (long)rows[e] * d + from + i * LANES);
+    for (int i = 0; i < STRIP / LANES; i++) store(sum + from + i * LANES, own[i]);
+}
 
 /* out (n, d): for question q the sum of the rows of vectors (v, d) named from indptr[q] to indptr[q + 1], each times its
-   weight. */
+   weight. Strip by strip, so that what one question has read is near for the next. */
 WIDE int mixed(const int64_t *indptr, const int32_t *rows, const float *weights, long n, const float *vectors, long d,
                float *out) {
     memset(out, 0, (size_t)(n * d) * sizeof *out);
-    for (long q = 0; q < n; q++)
-        for (long e = indptr[q]; e < indptr[q + 1]; e++) {
-            const float *row = vectors + (long)rows[e] * d;
-            float *sum = out + q * d, weight = weights[e];
-            for (long i = 0; i < d; i++) sum[i] += weight * row[i];
+    for (long from = 0; from < d; from += STRIP)
+        for (long q = 0; q < n; q++) {
+            long start = indptr[q];
+            strip(rows + start, weights + start, indptr[q + 1] - start, vectors, d, from, out + q * d);
         }
     return 0;
 }
