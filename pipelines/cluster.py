@@ -79,6 +79,9 @@ class Cluster(Config):
     releases_secret: str = Field(
         default="cuvee-object-store", description="secret whose keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     )
+    model_registry: str = Field(
+        default="", description="CUVEE_MODEL_REGISTRY: http(s)://host:port, beside `releases`; empty: none"
+    )
     signing_secret: str = Field(
         default="",
         description="secret whose key `key` is CUVEE_SIGNING_KEY, for deploy alone; empty: releases are not signed",
@@ -131,6 +134,8 @@ def place(task: Any, cluster: Cluster) -> None:
 
 def _publish_to(task: Any, cluster: Cluster) -> None:
     task.set_env_variable("CUVEE_RELEASES", cluster.releases)
+    if cluster.model_registry:
+        task.set_env_variable("CUVEE_MODEL_REGISTRY", cluster.model_registry)
     if cluster.releases_endpoint:
         task.set_env_variable("AWS_ENDPOINT_URL", cluster.releases_endpoint)
     keys = {name: name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}

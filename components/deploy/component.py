@@ -18,7 +18,7 @@ def deploy(release: Input[Model], store: str, deployment: Output[Dataset], page:
         from components.deploy.page import deployment_page
         from components.deploy.run import deploy as run
 
-        deployed = run(Path(release.path), Path(store), Path(deployment.path))
+        deployed = run(Path(release.path), Path(store), Path(deployment.path), source=release.uri)
         write_text(Path(page.path), deployment_page(deployed))
         return str(deployed["release"])
 

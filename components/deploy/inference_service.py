@@ -8,6 +8,7 @@ from pydantic import Field
 from components.common.config import Config
 from components.common.image import SERVING_IMAGE
 from components.deploy.bucket import releases_address
+from components.deploy.registry import registry_address, storage_uri
 from serving.live import MODEL_NAME
 
 LABEL = r"^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$"  # RFC 1123, with room for what KServe appends
@@ -43,13 +44,15 @@ class ServiceSettings(Config):
 
     @classmethod
     def from_environment(cls) -> "ServiceSettings":
-        """The defaults, with what the step's environment says: `CUVEE_RELEASES`, `CUVEE_FEATURES_SECRET`.
+        """The defaults, with the environment's `CUVEE_RELEASES`, `CUVEE_MODEL_REGISTRY`, `CUVEE_FEATURES_SECRET`.
 
         Raises:
             ConfigError: `CUVEE_RELEASES` is no address in a bucket.
         """
         bucket, secret = releases_address(), os.environ.get(SECRET_VARIABLE)
-        given = {"storage_uri": f"{bucket}/{{digest}}"} if bucket else {}
+        given = (
+            {"storage_uri": storage_uri("{digest}") if registry_address() else f"{bucket}/{{digest}}"} if bucket else {}
+        )
         return cls(**given, **({"features_secret": secret} if secret else {}))
 
 

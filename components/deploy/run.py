@@ -12,10 +12,11 @@ from components.common.files import read_json, write_json, write_text
 from components.deploy.bucket import releases_address, upload
 from components.deploy.inference_service import ServiceSettings, inference_service
 from components.deploy.publish import add, champion, promote
+from components.deploy.registry import register, registry_address
 from components.deploy.trial import ask_v1, ask_v2, check, running_server
 from serving.current import RELEASES
 from serving.queries import RECOMMEND
-from serving.release import MANIFEST_FILE
+from serving.release import MANIFEST_FILE, verify
 from serving.smoke import SMOKE_FILE
 
 NOBODY = "cuvee-smoke"  # a user that no shop has: the features are asked, and answer that nothing is known
@@ -23,25 +24,31 @@ Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
 SERVICE_FILE, ANSWER_FILE, DEPLOYMENT_FILE = "inference_service.yaml", "answer.json", "deployment.json"
 
 
-def deploy(release: Path, store: Path, out: Path, settings: ServiceSettings | None = None) -> dict[str, Any]:
+def deploy(
+    release: Path, store: Path, out: Path, settings: ServiceSettings | None = None, source: str = ""
+) -> dict[str, Any]:
     """Publish *release* into *store* after one real call per scenario against it.
 
-    Where `CUVEE_RELEASES` names a bucket it goes there as well, and what is tried is what was fetched from there.
+    Where `CUVEE_RELEASES` names a bucket it goes there as well, and what is tried is what was fetched from there; where
+    `CUVEE_MODEL_REGISTRY` names a registry, that knows of it before it serves.
 
     Args:
         release: a packaged release.
         store: where releases, `current` and the online features are.
         out: receives inference_service.yaml, answer.json, deployment.json and server.log.
         settings: what the cluster decides about the InferenceService.
+        source: the artifact that the run keeps of the release, for the registry.
 
     Returns:
         What deployment.json holds: release, previous, start_s, calls.
 
     Raises:
-        CuveeError: the candidate is damaged, does not start or does not answer well; `current` is unchanged.
+        CuveeError: the candidate is damaged, does not start or does not answer well, or the registry does not take it;
+            `current` is unchanged.
+        ConfigError: there is a registry, and no bucket.
     """
     out.mkdir(parents=True, exist_ok=True)
-    previous, bucket = champion(store), releases_address()
+    previous, bucket, registry = champion(store), releases_address(), registry_address()
     digest = add(release, store)
     candidate = store / RELEASES / digest
     served = upload(candidate, bucket) if bucket else candidate
@@ -49,6 +56,8 @@ def deploy(release: Path, store: Path, out: Path, settings: ServiceSettings | No
     with running_server(served, store, out / "server.log") as url:
         start_s = round(time.perf_counter() - started, 2)
         calls = _try(url, candidate, digest)
+    if registry and bucket:
+        register(registry, verify(candidate), str(served), previous.name if previous else None, source)
     write_json(out / ANSWER_FILE, calls)
     service = inference_service(digest, settings or ServiceSettings.from_environment())
     write_text(out / SERVICE_FILE, yaml.safe_dump(service, sort_keys=False))

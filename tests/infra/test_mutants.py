@@ -340,6 +340,14 @@ TO_SERVERS = [
     ("scale", "feature-servers-steps", ("spec", "egress", 0, "to", 0, "namespaceSelector"), {}, "false-redis"),
     ("scale", "feature-servers-steps", ("spec", "podSelector"), {}, "stray -> redis TCP/6379: possible"),
     ("scale", "feature-servers-predictor", ("spec", "egress", 1), GONE, "predictor -> postgres TCP/5432: blocked"),
+    (
+        "scale",
+        "model-registry-steps",
+        ("spec", "egress", 0, "ports"),
+        GONE,
+        "step -> model-registry TCP/3306: possible",
+    ),
+    ("scale", "model-registry-predictor", ("spec", "egress"), [], "predictor -> model-registry TCP/8080: blocked"),
     ("graph", "graph-figures", ("spec", "ingress", 0, "from", 0, "namespaceSelector"), {}, "false-prometheus"),
     ("graph", "graph-figures", ("spec", "ingress"), [], "prometheus -> graph-part TCP/8080: blocked"),
 ]
