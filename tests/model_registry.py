@@ -61,7 +61,7 @@ class Registry:
 
 
 def _is(one: Json, asked: dict[str, str]) -> bool:
-    return one["name"] == asked["name"] and one["parent"] == asked.get("parentResourceId", "")
+    return (one["name"], one["parent"]) == (asked["name"], asked.get("parentResourceId", ""))
 
 
 def _typed(body: Json) -> bool:
