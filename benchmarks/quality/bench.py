@@ -168,7 +168,7 @@ def _is_judged(window: Window, folder: Path, judged: Path, any_code: bool) -> bo
     facts = read_json(judged / WINDOW_FILE)
     release = read_json(Finished(folder).release / MANIFEST_FILE)["release"]
     same = (any_code or facts["source"] == source_digest()) and facts["release"] == release
-    viewed = facts.get("viewed", False) or not window.case.newcomers
+    viewed = facts.get("viewed", False) or not window.case.viewed
     return bool(same and viewed and facts["taken"] in ("all", window.taken))
 
 
@@ -176,7 +176,7 @@ def _judge(window: Window, folder: Path, judged: Path) -> None:
     (judged / WINDOW_FILE).unlink(missing_ok=True)
     judged.mkdir(parents=True, exist_ok=True)
     arguments = [str(Finished(folder).root.resolve()), str(judged.resolve())]
-    arguments += ["--effort", window.effort, "--take", window.taken, *(["--viewed"] if window.case.newcomers else [])]
+    arguments += ["--effort", window.effort, "--take", window.taken, *(["--viewed"] if window.case.viewed else [])]
     code = start("benchmarks.quality.measure", arguments, judged / "log.txt")
     if code:
         raise CuveeError(f"Judging {folder} failed (exit code {code}). The log is {judged / 'log.txt'}.")

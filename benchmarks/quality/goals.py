@@ -40,8 +40,8 @@ def goals(quality: Numbers) -> list[Numbers]:
     for name, case in sorted(quality["cases"].items()):
         for task, found in sorted(case["tasks"].items()):
             lines += _own(name, task, found, case)
-            rules = (_gain, _repeats, _large_segments, _coverage, _cold, _absent)
-            for rule in (_cold, _viewed) if name == NEWCOMERS else rules:  # run for those of whom nothing is known
+            rules = (_gain, _repeats, _large_segments, _coverage, _cold, _newcomers, _absent)
+            for rule in (_cold, _newcomers) if name == NEWCOMERS else rules:  # run for those of whom nothing is known
                 lines += rule(name, task, found)
     lines += _families(quality["cases"])
     lines.append(_twice(quality.get("check")))
@@ -131,9 +131,12 @@ def _cold(name: str, task: str, found: Numbers) -> Iterator[Line]:
         yield _beats(name, task, words, found["segments"][segment].get("popularity"))
 
 
-def _viewed(name: str, task: str, found: Numbers) -> Iterator[Line]:
-    gain = found["viewed"]["gains"].get(POPULARITY) if found.get("viewed") else None
-    yield _beats(name, task, "users without history who viewed one product", gain)
+def _newcomers(name: str, task: str, found: Numbers) -> Iterator[Line]:
+    """Users without history, or whose history is hidden; of a case that asks nobody so, nothing."""
+    who = "users whose history is hidden" if found.get("unknown") else "users without history"
+    for kind, words in (("unknown", who), ("viewed", f"{who} who viewed one product")):
+        if found.get(kind) or (kind == "viewed" and name == NEWCOMERS):
+            yield _beats(name, task, words, found[kind]["gains"].get(POPULARITY) if found.get(kind) else None)
 
 
 def _beats(name: str, task: str, words: str, gain: Numbers | None) -> Line:

@@ -3,7 +3,8 @@
 Writes, per task, <task>.npz (every member, every method, the blend as served), <task>.families.npz (the same users,
 with families of members left out), <task>.absent.npz (a seeded sample of them, with single members taken away, the
 blend as served and, where all is taken, learned again), <task>.viewed.npz (those without history, who have viewed one
-product), and window.json with the facts and what each member costs.
+product; under leave-one-out, where nobody is without, a sample whose past is hidden, and in <task>.unknown.npz the same
+users as strangers), and window.json with the facts and what each member costs.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from benchmarks.quality.absent import Absences, Taken, take_families, take_membe
 from benchmarks.quality.costs import costs
 from benchmarks.quality.lists import FUSED, MEMBER, METHOD, REFIT, SERVED, Lists, named
 from benchmarks.quality.steps import source_digest
+from benchmarks.quality.unknown import hide_pasts
 from benchmarks.quality.viewed import take_one_view
 from components.common import columns as c
 from components.common.config import Effort
@@ -72,7 +74,8 @@ def measure(
         taken: what is taken away too. "served": every family, with a new fit; every member, as it is served without.
             "all": every member with a new fit, too, which takes most of the time.
         workers: batches judged at once.
-        viewed: are users without history judged a second time, after one product viewed.
+        viewed: are users without history judged a second time, after one product viewed, or those as newcomers who
+            all have one.
     """
     shop, engine = Prepared.load(run.prepared), Engine.load(run.release)
     tasks = [DISCOVERY, NEXT_BASKET] if shop.split.repeats else [DISCOVERY]
@@ -86,10 +89,8 @@ def measure(
             take_families(asked, lists, states).save(out / f"{task}.families.npz")
             rows, kinds = _sample(len(lists), shop.split.seed), (SERVED, REFIT) if taken == "all" else (SERVED,)
             take_members(asked, lists.take(rows), states.take(rows), kinds).save(out / f"{task}.absent.npz")
-        if viewed:
-            after = take_one_view(shop, engine, lists, states, task, workers)
-            if after is not None:
-                after.save(out / f"{task}.viewed.npz")
+        for name, found in (_newcomers(shop, engine, lists, states, task, workers) if viewed else {}).items():
+            found.save(out / f"{task}.{name}.npz")
     window = {
         "release": engine.digest,
         "source": source_digest(),
@@ -119,6 +120,17 @@ def judged(shop: Prepared, engine: Engine, run: Finished, task: str, workers: in
     return Lists(users, relevance, states.sizes, met(shop, cut), _named(outcome)), states, outcome.chosen
 
 
+def _newcomers(
+    shop: Prepared, engine: Engine, lists: Lists, states: UserStates, task: str, workers: int
+) -> dict[str, Lists]:
+    """By file: after one product viewed, and where nobody is new, of users whose past is hidden."""
+    if shop.split.protocol == "leave-one-out":
+        both = hide_pasts(engine, lists, states, task, shop.split.seed, workers)
+        return dict(zip(("unknown", "viewed"), both, strict=True)) if both else {}
+    after = take_one_view(shop, engine, lists, states, task, workers)
+    return {"viewed": after} if after else {}
+
+
 def _named(outcome: Outcome) -> dict[str, Any]:
     lists = {named(MEMBER, name): one.items for name, one in outcome.members.items()}
     lists |= {named(METHOD, name): one.items for name, one in outcome.methods.items()}
@@ -144,7 +156,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--effort", default="fast", choices=("fast", "full"))
     parser.add_argument("--take", default="all", choices=("all", "served", "nothing"), help="away")
-    parser.add_argument("--viewed", action="store_true", help="judge users without history after one product viewed")
+    parser.add_argument("--viewed", action="store_true", help="judge users as newcomers, after one product viewed")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     measure(Finished(options.run), options.out, options.effort, options.take, options.workers, options.viewed)

@@ -11,6 +11,7 @@ from components.common.files import write_text
 START, END = "<!-- generated: quality -->", "<!-- end of generated: quality -->"
 TITLE = "# Benchmarks\n\nEvery figure here is written by a command of this repository, with its conditions.\n"
 HOLDS = {True: "holds", False: "**does not hold**", None: "not judged"}
+NEWCOMERS = ("unknown", "viewed")  # users of whom nothing is known, and after one product viewed
 Numbers = dict[str, Any]
 
 
@@ -83,8 +84,7 @@ def _case(case: Numbers) -> str:
 
 def _task(found: Numbers, peers: Numbers) -> list[str]:
     parts = [_ladder(found), _oracle(found), _segments(found["segments"])]
-    if found.get("viewed"):
-        parts.append(_viewed(found["viewed"]))
+    parts += [_newcomers(kind, found[kind], bool(found.get("unknown"))) for kind in NEWCOMERS if found.get(kind)]
     if found["missing"] and found["missing"]["members"]:
         parts += [_missing(found["missing"]), _families(found["missing"]["families"])]
     return parts + ([_peers(peers)] if peers else [])
@@ -138,12 +138,13 @@ def _segments(segments: Numbers) -> str:
     return table(("segment", "users", "fused", "best member", "popularity", "fused − best member"), rows)
 
 
-def _viewed(found: Numbers) -> str:
+def _newcomers(kind: str, found: Numbers, hidden: bool) -> str:
+    who = "Users whose history is hidden" if hidden else "Users without history"
     told = (
-        f"Users without history, after one product viewed ({found['users']:,} users; that product is not relevant and "
+        f", after one product viewed ({found['users']:,} users; that product is not relevant and "
         "shown by no list; nothing viewed: what the blend shows the same users before):\n\n"
     )
-    return told + _ladder(found)
+    return who + (told if kind == "viewed" else f" ({found['users']:,} users):\n\n") + _ladder(found)
 
 
 def _missing(found: Numbers) -> str:

@@ -28,7 +28,7 @@ def case_report(windows: Sequence[Path], seed: int) -> Numbers:
 
     Args:
         windows: folders of judged windows, the newest first: window.json, <task>.npz, <task>.families.npz,
-            <task>.absent.npz, <task>.viewed.npz and peers/<task>/<peer>.json and .npz.
+            <task>.absent.npz, <task>.viewed.npz, <task>.unknown.npz and peers/<task>/<peer>.json and .npz.
         seed: of the intervals.
     """
     facts = [read_json(window / WINDOW_FILE) for window in windows]
@@ -63,13 +63,14 @@ def task_report(windows: Sequence[Path], task: str, seed: int) -> Numbers:
         "oracle": oracle(pooled, leader),
         "segments": segments(pooled, leader),
         "missing": _missing(windows, task, seed),
-        "viewed": _viewed(windows, task, seed),
+        "viewed": _newcomers(windows, task, "viewed", seed),
+        "unknown": _newcomers(windows, task, "unknown", seed),
     }
 
 
-def _viewed(windows: Sequence[Path], task: str, seed: int) -> Numbers | None:
-    """Of users without history who have viewed one product: ladder and gains; None where nobody was asked so."""
-    files = [window / f"{task}.viewed.npz" for window in windows]
+def _newcomers(windows: Sequence[Path], task: str, kind: str, seed: int) -> Numbers | None:
+    """Ladder and gains of users who `viewed` one product, or of `unknown` ones; None where nobody was asked so."""
+    files = [window / f"{task}.{kind}.npz" for window in windows]
     if not all(path.exists() for path in files):
         return None
     pooled = Pooled(tuple(map(Lists.load, files)), seed)

@@ -41,6 +41,11 @@ class Case(Config):
     newcomers: float = 0.0  # share of the users whose past is left out: nothing is known of them when they are asked
 
     @property
+    def viewed(self) -> bool:
+        """Are users judged as newcomers: those without a past, or under leave-one-out those whose past is hidden."""
+        return bool(self.newcomers) or (self.protocol == "leave-one-out" and not self.brief)
+
+    @property
     def public(self) -> bool:
         """Is it data that anyone can get."""
         return self.source == JOURNEY or self.source.partition(":")[0] in CONVERTERS

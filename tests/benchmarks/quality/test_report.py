@@ -123,6 +123,19 @@ def test_one_view_has_figures_a_table_and_a_line_of_its_own(tmp_path: Path) -> N
     assert "users without history who viewed one product: fused beats popularity" in missed
 
 
+def test_hidden_histories_have_tables_and_lines_in_any_case(tmp_path: Path) -> None:
+    folder = window(tmp_path / "w", planted())
+    for kind in ("unknown", "viewed"):
+        planted(7).save(folder / f"discovery.{kind}.npz")
+    quality = {"conditions": conditions(0, "full", {"abc"}), "cases": {"shop": case_report([folder], 0)}, "check": None}
+    lines = goals(quality)
+    told = [line["goal"].partition(":")[0] for line in lines if line["goal"].startswith("users whose")]
+    assert told == ["users whose history is hidden", "users whose history is hidden who viewed one product"]
+    text = render(quality, lines, [])
+    assert "Users whose history is hidden (900 users):" in text
+    assert "Users whose history is hidden, after one product viewed (900 users" in text
+
+
 def test_a_goal_that_is_missed_says_so(quality: dict[str, Any]) -> None:
     found = quality["cases"]["journey"]["tasks"]["discovery"]
     found["gains"]["member/als"]["relative"] = [0.12, 0.04, 0.2]
