@@ -66,6 +66,19 @@ def test_a_window_that_was_judged_without_views_is_judged_again_where_newcomers_
             assert _is_judged(window, tmp_path, judged, any_code=True) is expected
 
 
+@pytest.mark.parametrize(
+    ("changes", "viewed"),
+    [({}, False), ({"newcomers": 0.3, "brief": True}, True), ({"protocol": "leave-one-out"}, True),
+     ({"protocol": "leave-one-out", "brief": True}, False)],
+)  # fmt: skip
+def test_newcomers_are_asked_where_there_are_some_or_a_past_can_be_hidden(
+    changes: dict[str, object], viewed: bool
+) -> None:
+    assert (
+        Case.model_validate({"name": "planted", "source": "shop", "protocol": "temporal", **changes}).viewed is viewed
+    )
+
+
 def test_the_share_of_all_users_is_the_newest_window_where_both_take_the_same_effort() -> None:
     case = Case(name="planted", source="shop", protocol="temporal", curve=(0.1, 1.0))
     window = Window(case, "window_0", Path(), "fast", "all")
