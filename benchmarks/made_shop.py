@@ -149,6 +149,12 @@ def _attributes(n_items: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((data, indices.ravel(), indptr), shape=(n_items, TOPS + MIDS + KINDS + BRANDS + BANDS))
 
 
+def made_als(n_items: int, seed: int = 0) -> Als:
+    """One member of such a shop by itself, without an index."""
+    rng = np.random.default_rng(seed)
+    return Als(_vectors(n_items, rng), np.ones(n_items, dtype=bool), HistoryWeights(half_life=30.0), 10.0, 1.0)
+
+
 def _members(n_items: int, rng: np.random.Generator) -> dict[str, Member]:
     known: Bools = np.ones(n_items, dtype=bool)
     history = HistoryWeights(half_life=30.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from small_release import live_store, run_folder
 
-from benchmarks.serving import faults, features, load, overload, throughput
+from benchmarks.serving import faults, features, load, overload, retrieval, throughput
 from components.common.errors import CuveeError
 
 
@@ -74,6 +74,13 @@ def test_features_of_the_release_are_those_of_feast_to_the_bit(
     found = features.measure(live_store(run_folder(tmp_path_factory)), tmp_path_factory.getbasetemp())
     assert (found["differ"], found["cells"]) == (0, 30)
     assert features._differ([1.0, float("nan"), 2.0], [1.0, None, 2.1]) == 1
+
+
+def test_the_hundred_best_are_found_and_told(tmp_path: Path) -> None:
+    found = retrieval.measure(tmp_path, tmp_path, n_items=5_000, asked=40)
+    assert found["recall"] >= 0.99
+    assert min(found["us"].values()) > 0
+    assert f"{found['recall']:.1%} found by the index" in retrieval.tell(found)[0]
 
 
 def test_what_is_told_of_overload_names_every_figure() -> None:

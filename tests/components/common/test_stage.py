@@ -31,7 +31,8 @@ def test_start_progress_and_end_are_told_in_order(told: Path) -> None:
     assert start == {"stage": "prepare", "kind": "start"}
     assert middle == {"stage": "prepare", "kind": "progress", "done": 1, "total": 2}
     assert (end["kind"], end["stage"]) == ("end", "prepare")
-    assert 0 < end["cpu_s"] <= end["seconds"] + 0.01
+    cores = os.cpu_count() or 1  # the other threads of the process work, too
+    assert 0 < end["cpu_s"] <= end["seconds"] * cores + 0.05
     assert end["rss_mb"] > 1
 
 
