@@ -78,6 +78,7 @@ def test_the_shop_is_never_told_a_kind(shared_data: Path) -> None:
     assert (plain.items[c.IMAGE] == fashion(shared_data).items[c.IMAGE]).all()
 
 
+@pytest.mark.long
 def test_real_photos_are_worth_more_than_none(shared_data: Path, tmp_path: Path) -> None:
     """A slice: three kinds of fifty products, whose titles say nothing."""
     whole = fashion(shared_data)

@@ -10,6 +10,7 @@ from components.common.errors import InputError
 from components.train_text.sentiment import SentimentConfig
 
 
+@pytest.mark.long
 def test_a_held_out_fifth_of_real_reviews_is_told_apart(shared_data: Path) -> None:
     reviews = read(shared_data)
     found = measure(reviews, held_out_fifth(len(reviews), seed=0), SentimentConfig())
