@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from serving.lean import BARRED
+from serving.arrays import stored
+from serving.lean import BARRED, give_back
 
 PROBE = """
 import json, os, pathlib, runpy, signal, socket, sys, threading, time, urllib.request
@@ -111,3 +113,20 @@ def test_importing_the_server_bars_nothing_elsewhere() -> None:
     done = python(code)
     assert done.returncode == 0
     assert "Guard" not in done.stdout
+
+
+def resident(path: Path) -> int:
+    """Bytes of the file *path* that this process has in memory, mapped."""
+    parts = Path("/proc/self/smaps").read_text().split(f"{path}\n")[1:]
+    return sum(int(part.split("Rss:")[1].split()[0]) << 10 for part in parts)
+
+
+def test_pages_that_lie_mapped_are_given_back_and_hold_the_same_when_read_again(tmp_path: Path) -> None:
+    path, numbers = tmp_path / "numbers.npy", np.arange(1 << 20, dtype=np.float64)
+    np.save(path, numbers)
+    mapped = stored(path)
+    assert (mapped == numbers).all()
+    assert resident(path) > 0.9 * numbers.nbytes
+    give_back()
+    assert resident(path) < 0.1 * numbers.nbytes
+    assert (mapped == numbers).all()

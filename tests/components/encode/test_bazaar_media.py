@@ -12,7 +12,7 @@ from components.ingest.bazaar.config import BazaarConfig
 from components.ingest.bazaar.run import write_bazaar
 from serving.arrays import Bools, Floats
 
-ITEMS = 300
+ITEMS = 500
 
 
 @pytest.fixture(scope="module")
