@@ -77,6 +77,22 @@ def test_rows_that_the_server_has_lost_are_written_again(parts: Parts, work: Pat
     np.testing.assert_array_equal(states(work).counts, before.counts)
 
 
+def test_with_the_past_on_ray_the_same_rows_go_online(
+    parts: Parts, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`cluster-ray` differs from `cluster` in who reads the past; what is online is Redis' all the same."""
+    pytest.importorskip("ray")
+    before = states(work)
+    redis(parts).flushall()
+    monkeypatch.setenv("CUVEE_FEATURE_STORE", "cluster-ray")
+    materialize_online(work / "features", tmp_path / "store")
+    assert "RayOfflineStore" in (tmp_path / "store" / "feature_store.yaml").read_text()
+    catalogue = Catalogue.load(work / "release" / "catalogue.parquet")
+    after = OnlineStates(tmp_path / "store", catalogue).states(list(before.user_ids), 2**60)
+    for name in ("indptr", "items", "last_at", "first_at", "counts"):
+        np.testing.assert_array_equal(getattr(after, name), getattr(before, name), err_msg=name)
+
+
 def test_rows_of_another_vocabulary_give_way_though_their_moment_is_the_same(work: Path, tmp_path: Path) -> None:
     before = states(work).counts
     other = tmp_path / "features"
