@@ -20,6 +20,17 @@ COMPILED = ROOT / "pipelines" / "compiled" / "train_and_deploy.yaml"
 CHAIN = ("ingest", "validate", "prepare", "encode", "train-deep", "train-text")  # TensorFlow and torch among them
 PINNED_BY_PIP = "torch"  # requirements/torch.txt brings what it needs with it
 HERE = "/shop"  # where the container sees the folder that takes the place of volume and object store
+WITH_RAY = f"{PIPELINE_IMAGE}-ray"
+TWO_WORKERS = """
+import os, sys, time
+from components.common.local_ray import connected
+ray = connected(2)
+def who():
+    time.sleep(1)
+    return f"{os.getuid()} {os.getpid()}"
+told = ray.get([ray.remote(who).remote() for _ in range(4)])
+sys.stdout.write(f"{len(set(told))} workers of user {{one.split()[0] for one in told}}")
+"""
 SAFE = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--network", "none", *LIMITS)
 
 pytestmark = [
@@ -91,6 +102,17 @@ def test_steps_run_in_it_as_user_10001_on_a_read_only_root(image: str, tmp_path:
         assert page.stat().st_uid == 10001
     assert (tmp_path / "train-deep" / "members" / "final" / "sequence" / "user.onnx").exists()
     assert (tmp_path / "train-text" / "members" / "final" / "text" / "projection.npy").exists()
+
+
+def test_the_variant_with_ray_has_two_workers_of_user_10001_on_a_read_only_root() -> None:
+    try:
+        podman("image", "inspect", WITH_RAY)
+    except CuveeError as error:
+        pytest.skip(f"{WITH_RAY} is not built; make image-pipeline VARIANT=ray ({error})")
+    scratch = ["--tmpfs", "/tmp:size=1g,mode=1777", "--shm-size", "512m"]
+    assert podman("run", "--rm", *SAFE, *scratch, WITH_RAY, "python", "-c", TWO_WORKERS) == (
+        "2 workers of user {'10001'}"
+    )
 
 
 def test_it_holds_the_locks(image: str) -> None:
