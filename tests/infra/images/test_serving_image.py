@@ -211,3 +211,8 @@ def test_told_to_end_it_ends_well(image: str, store: Path) -> None:
         podman("stop", "--time", "30", one.name)
         told = podman("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", one.name)
     assert told.split() == ["0", "false"]
+
+
+def test_the_compiled_loops_are_in_it(image: str) -> None:
+    asked = "from serving import kernels; print(kernels.there)"
+    assert podman("run", "--rm", "--network", "none", *LIMITS, image, "python", "-c", asked).strip() == "True"
