@@ -61,9 +61,9 @@ class CuveeModel(Model):  # type: ignore[misc]
             RequestError: the request breaks its contract; serving.door answers 400.
         """
         if isinstance(payload, InferRequest):
+            own_id = _id_of(payload)
             texts = [orjson.dumps(answer).decode() for answer in await self._answer(_tensor(payload))]
             output = InferOutput(name=OUTPUT, shape=[len(texts)], datatype=BYTES, data=texts)
-            own_id = payload.id or uuid.uuid4().hex  # KServe cannot encode a response without one
             return InferResponse(response_id=own_id, model_name=MODEL_NAME, infer_outputs=[output])
         return {"predictions": await self._answer(listed(payload))}
 
@@ -102,6 +102,16 @@ def listed(payload: object) -> object:
     if unknown:
         raise RequestError(f"unknown field '{unknown[0]}' beside 'instances'")
     return payload["instances"]
+
+
+def _id_of(request: InferRequest) -> str:
+    """The id that is sent back, or one of our own: KServe cannot encode a response without one."""
+    own_id: str = request.id or uuid.uuid4().hex
+    try:
+        own_id.encode()
+    except UnicodeEncodeError as error:
+        raise RequestError("'id' holds half a character, a lone surrogate, and cannot be sent back") from error
+    return own_id
 
 
 def _tensor(request: InferRequest) -> list[Any]:

@@ -73,6 +73,11 @@ def test_a_v2_request_gets_its_id_back_or_one_of_its_own(url: str) -> None:
     assert len(send(url, V2, GOOD_V2)[1]["id"]) == 32
 
 
+def test_an_id_that_could_not_be_sent_back_is_refused(url: str) -> None:
+    assert send(url, V2, json.dumps({"id": "half \ud800", "inputs": [TENSOR]}))[0] == 400
+    assert send(url, V2, json.dumps({"id": "whole \U0001f3a7", "inputs": [TENSOR]}))[1]["id"] == "whole \U0001f3a7"
+
+
 def test_it_says_what_it_is(url: str) -> None:
     assert send(url, "/v1/models/cuvee", None, {}, "GET") == (200, {"name": "cuvee", "ready": True})
     status, metadata = send(url, "/v2/models/cuvee", None, {}, "GET")
