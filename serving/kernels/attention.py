@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.kernels.library import FLOAT, INT, Floats, Ints, done, expect, floats, ints, library, of
+from serving.kernels.library import FLOAT, Floats, Ints, done, expect, floats, ints, library, of
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ def attend(columns: Floats, members: int, nets: Nets, vectors: Floats, items: In
         return out
     done(
         library.attend(
-            of(FLOAT, floats(columns)), n, m, of(FLOAT, floats(vectors)), vectors.shape[1], of(INT, ints(items)),
-            of(FLOAT, floats(marks)), items.shape[1], of(INT, ints(at)), members, width, of(FLOAT, nets.center),
-            of(FLOAT, nets.scale), *nets.bias.shape, of(FLOAT, nets.temperature), of(FLOAT, nets.fade),
-            of(FLOAT, nets.hidden), of(FLOAT, nets.bias),
-            of(FLOAT, nets.out), of(FLOAT, nets.last), of(FLOAT, out, True),
+            floats(columns), n, m, floats(vectors), vectors.shape[1], ints(items),
+            floats(marks), items.shape[1], ints(at), members, width, floats(nets.center),
+            floats(nets.scale), *nets.bias.shape, floats(nets.temperature), floats(nets.fade),
+            floats(nets.hidden), floats(nets.bias),
+            floats(nets.out), floats(nets.last), of(FLOAT, out, True),
         )
     )  # fmt: skip
     return out

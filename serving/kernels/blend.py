@@ -5,7 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from serving.kernels.library import BYTE, FLOAT, LONG, Bools, Floats, Longs, done, expect, flags, floats, library, of
+from serving.kernels.library import (
+    BYTE,
+    FLOAT,
+    LONG,
+    Bools,
+    Floats,
+    Longs,
+    done,
+    expect,
+    flags,
+    floats,
+    library,
+    longs,
+    of,
+)
 from serving.kernels.trees import Forest, nodes_of
 
 GateArrays = tuple[Floats, Floats, bool]  # slopes (H, G), bias (H,), are the units steps
@@ -18,7 +32,7 @@ def features(scores: Floats, valid: npt.NDArray[np.bool_], kinds: int) -> Floats
     expect(valid, (n, c))
     out = np.empty((n, kinds * members, c), dtype=np.float32)
     flags = np.ascontiguousarray(valid, dtype=np.bool_)
-    done(library.features(of(FLOAT, floats(scores)), of(BYTE, flags), n, members, c, of(FLOAT, out, True)))
+    done(library.features(floats(scores), of(BYTE, flags), n, members, c, of(FLOAT, out, True)))
     return out
 
 
@@ -34,8 +48,8 @@ def linear(table: Floats, gate: GateArrays | None, rows: Floats, context: Floats
     out = np.empty((n, c), dtype=np.float32)
     done(
         library.linear(
-            of(FLOAT, table), width, of(FLOAT, slopes), of(FLOAT, bias), len(bias), steps, of(FLOAT, floats(rows)),
-            of(FLOAT, floats(context)), n, c, g, of(FLOAT, out, True),
+            floats(table), width, floats(slopes), floats(bias), len(bias), steps, floats(rows),
+            floats(context), n, c, g, of(FLOAT, out, True),
         )
     )  # fmt: skip
     return out
@@ -56,8 +70,8 @@ def head(
     columns = np.empty((n, m, 3 * members + 2 + width), dtype=np.float32)
     done(
         library.head(
-            of(FLOAT, floats(total)), flags(valid), of(FLOAT, floats(rows)),
-            of(FLOAT, floats(scores)), of(FLOAT, floats(context)), n, c, members, width, m, of(LONG, order, True),
+            floats(total), flags(valid), floats(rows),
+            floats(scores), floats(context), n, c, members, width, m, of(LONG, order, True),
             of(FLOAT, columns, True),
         )
     )  # fmt: skip
@@ -70,7 +84,7 @@ def spread(total: Floats, order: Longs, added: Floats) -> tuple[Floats, Floats]:
     expect(added, order.shape)
     moved, out = np.empty((2, n, c), dtype=np.float32)
     found = of(FLOAT, moved, True), of(FLOAT, out, True)
-    done(library.spread(of(FLOAT, floats(total)), n, c, of(LONG, order), of(FLOAT, added), order.shape[1], *found))
+    done(library.spread(floats(total), n, c, longs(order), floats(added), order.shape[1], *found))
     return moved, out
 
 
@@ -80,8 +94,8 @@ def held_back(scores: Floats, member: int, valid: Bools, total: Floats) -> Float
     expect(total, (n, c))
     held = np.empty((n, c), dtype=np.float32)
     if held.size:
-        sold = of(FLOAT, floats(scores)) + member * c
-        library.held_back(sold, members * c, flags(valid), of(FLOAT, floats(total)), n, c, of(FLOAT, held, True))
+        sold = floats(scores) + member * c
+        library.held_back(sold, members * c, flags(valid), floats(total), n, c, of(FLOAT, held, True))
     return held
 
 
@@ -95,8 +109,8 @@ def weighted(table: Floats, gate: GateArrays | None, rows: Floats, context: Floa
     found = np.empty((n, k, members + 1), dtype=np.float32)
     done(
         library.weighted(
-            of(FLOAT, table), members, of(FLOAT, slopes), of(FLOAT, bias), len(bias), steps, of(FLOAT, floats(rows)),
-            of(FLOAT, floats(context)), n, c, g, of(LONG, np.ascontiguousarray(places)), k, of(FLOAT, found, True),
+            floats(table), members, floats(slopes), floats(bias), len(bias), steps, floats(rows),
+            floats(context), n, c, g, longs(places), k, of(FLOAT, found, True),
         )
     )  # fmt: skip
     return found
@@ -128,9 +142,9 @@ def correct(found: Floats, places: Longs, head: Head, forest: Forest, own: Longs
     if found.size:
         done(
             library.corrected(
-                of(LONG, np.ascontiguousarray(places)), n, k, owners - 1, of(LONG, head.order), of(FLOAT, head.columns),
-                m, width, of(FLOAT, head.looked), of(FLOAT, head.moved), flags(valid), c, of(LONG, own),
+                longs(places), n, k, owners - 1, longs(head.order), floats(head.columns),
+                m, width, floats(head.looked), floats(head.moved), flags(valid), c, longs(own),
                 len(own), forest.trees, forest.size, *nodes_of(forest.nodes, forest.trees * forest.size),
-                of(FLOAT, forest.owned), of(FLOAT, found, True),
+                floats(forest.owned), of(FLOAT, found, True),
             )
         )  # fmt: skip

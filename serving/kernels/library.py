@@ -48,14 +48,19 @@ def done(status: int) -> None:
         raise MemoryError("a compiled loop found no memory for its own arrays")
 
 
-def floats(array: Array) -> Floats:
-    """The array as the library reads it: four bytes a number, row after row."""
-    return np.ascontiguousarray(array, dtype=np.float32)
+def floats(array: Array) -> Any:
+    """The library's view of numbers: four bytes each, row after row."""
+    return of(FLOAT, np.ascontiguousarray(array, dtype=np.float32))
 
 
-def ints(array: Array) -> Ints:
+def ints(array: Array) -> Any:
     """The same of whole numbers."""
-    return np.ascontiguousarray(array, dtype=np.int32)
+    return of(INT, np.ascontiguousarray(array, dtype=np.int32))
+
+
+def longs(array: Array) -> Any:
+    """The same of whole numbers of eight bytes."""
+    return of(LONG, np.ascontiguousarray(array, dtype=np.int64))
 
 
 def expect(array: Array, shape: tuple[int, ...]) -> None:

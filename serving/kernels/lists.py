@@ -19,6 +19,7 @@ from serving.kernels.library import (
     floats,
     ints,
     library,
+    longs,
     of,
 )
 
@@ -27,7 +28,7 @@ def best(scores: Floats, k: int) -> Ints:
     """(n, k) see serving.arrays.top_k."""
     n, m = scores.shape
     out = np.empty((n, k), dtype=np.int32)
-    done(library.best(of(FLOAT, floats(scores)), n, m, k, of(INT, out, True)))
+    done(library.best(floats(scores), n, m, k, of(INT, out, True)))
     return out
 
 
@@ -36,18 +37,18 @@ def contenders(total: Floats, valid: Bools, k: int, rounding: float) -> Longs:
     n, c = total.shape
     expect(valid, (n, c))
     places = np.empty((n, c), dtype=np.int64)
-    width = library.contenders(of(FLOAT, floats(total)), flags(valid), n, c, k, rounding, of(LONG, places, True))
+    width = library.contenders(floats(total), flags(valid), n, c, k, rounding, of(LONG, places, True))
     done(min(width, 0))
     return np.ascontiguousarray(places[:, : max(width, min(k, c))])
 
 
 def joined(parts: Sequence[Ints], catalogue: int) -> Ints:
     """(n, w) see serving.pool.union; of rows below *catalogue*."""
-    held = [of(INT, ints(part)) for part in parts]
+    held = [ints(part) for part in parts]
     n, sizes = len(parts[0]), np.array([part.shape[1] for part in parts], dtype=np.int64)
     out = np.empty((n, int(sizes.sum())), dtype=np.int32)
     at = ffi.new("int32_t *[]", held)
-    width = library.joined(at, of(LONG, sizes), len(held), n, out.shape[1], catalogue, of(INT, out, True))
+    width = library.joined(at, longs(sizes), len(held), n, out.shape[1], catalogue, of(INT, out, True))
     done(min(width, 0))
     return np.ascontiguousarray(out[:, : max(width, 1)])
 
@@ -57,8 +58,8 @@ def gathered(arrays: Sequence[Floats], candidates: Ints) -> Floats:
     n, c = candidates.shape
     for array in arrays:
         expect(array, (n, arrays[0].shape[1]))
-    held = [of(FLOAT, floats(array)) for array in arrays]
+    held = [floats(array) for array in arrays]
     out = np.empty((n, len(held), c), dtype=np.float32)
-    wanted = of(INT, ints(candidates))
+    wanted = ints(candidates)
     library.gathered(ffi.new("float *[]", held), len(held), n, arrays[0].shape[1], wanted, c, of(FLOAT, out, True))
     return out

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.kernels.library import FLOAT, INT, LONG, Floats, Ints, Longs, done, expect, ints, library, of
+from serving.kernels.library import FLOAT, INT, Floats, Ints, Longs, done, expect, floats, ints, library, longs, of
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ def context(histories: Histories, codes: Ints, nameless: Ints, width: int, price
     known = (histories.ages, histories.recent, histories.counts)
     done(
         library.context(
-            of(LONG, histories.indptr), of(INT, histories.items), *(of(FLOAT, numbers) for numbers in known),
-            of(LONG, histories.last), of(LONG, histories.first), n, of(INT, codes), of(INT, nameless), width,
-            of(FLOAT, prices), len(prices), of(INT, ints(candidates)), c, of(FLOAT, out, True),
+            longs(histories.indptr), ints(histories.items), *(floats(numbers) for numbers in known),
+            longs(histories.last), longs(histories.first), n, ints(codes), ints(nameless), width,
+            floats(prices), len(prices), ints(candidates), c, of(FLOAT, out, True),
         )
     )  # fmt: skip
     return out
@@ -41,6 +41,6 @@ def newest(indptr: Longs, items: Ints, ages: Floats, counts: Floats, width: int)
     """Items (n, width) and marks (n, width, 2) of serving.traces.Traces.of."""
     n = len(indptr) - 1
     out, marks = np.empty((n, width), dtype=np.int32), np.empty((n, width, 2), dtype=np.float32)
-    known = of(LONG, indptr), of(INT, items), of(FLOAT, ages), of(FLOAT, counts)
+    known = longs(indptr), ints(items), floats(ages), floats(counts)
     library.newest(*known, n, width, of(INT, out, True), of(FLOAT, marks, True))
     return out, marks

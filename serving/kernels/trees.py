@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.kernels.library import FLOAT, INT, LONG, Array, Floats, Ints, done, expect, floats, library, of
+from serving.kernels.library import FLOAT, Array, Floats, Ints, done, expect, floats, ints, library, longs, of
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ def nodes_of(nodes: tuple[Array, Floats, Ints], count: int) -> tuple[Any, Any, A
     """The library's view of *count* nodes."""
     for array in nodes:
         expect(array.ravel(), (count,))
-    return of(LONG, nodes[0]), of(FLOAT, nodes[1]), of(INT, nodes[2])
+    return longs(nodes[0]), floats(nodes[1]), ints(nodes[2])
 
 
 def trees_summed(columns: Floats, trees: int, size: int, nodes: tuple[Array, Floats, Ints], values: Floats) -> Floats:
@@ -30,8 +30,8 @@ def trees_summed(columns: Floats, trees: int, size: int, nodes: tuple[Array, Flo
     out = np.empty(len(columns), dtype=np.float32)
     done(
         library.trees_summed(
-            of(FLOAT, floats(columns)), len(columns), columns.shape[1], trees, size, *nodes_of(nodes, trees * size),
-            of(FLOAT, values), of(FLOAT, out, True),
+            floats(columns), len(columns), columns.shape[1], trees, size, *nodes_of(nodes, trees * size),
+            floats(values), of(FLOAT, out, True),
         )
     )  # fmt: skip
     return out
@@ -42,8 +42,8 @@ def trees_owned(columns: Floats, trees: int, size: int, nodes: tuple[Array, Floa
     out = np.empty((len(columns), owned.shape[1]), dtype=np.float32)
     done(
         library.trees_owned(
-            of(FLOAT, floats(columns)), len(columns), columns.shape[1], trees, size, *nodes_of(nodes, trees * size),
-            of(FLOAT, owned), owned.shape[1], of(FLOAT, out, True),
+            floats(columns), len(columns), columns.shape[1], trees, size, *nodes_of(nodes, trees * size),
+            floats(owned), owned.shape[1], of(FLOAT, out, True),
         )
     )  # fmt: skip
     return out

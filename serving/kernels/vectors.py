@@ -11,7 +11,6 @@ from serving.kernels.library import (
     DOUBLE,
     FLOAT,
     INT,
-    LONG,
     Array,
     Floats,
     Ints,
@@ -22,6 +21,7 @@ from serving.kernels.library import (
     floats,
     ints,
     library,
+    longs,
     of,
 )
 
@@ -33,7 +33,15 @@ def mixed(indptr: Longs, rows: Ints, weights: Floats, vectors: Floats) -> Floats
     """(n, d) see serving.sparse.mixed."""
     n, d = len(indptr) - 1, vectors.shape[1]
     out = np.empty((n, d), dtype=np.float32)
-    library.mixed(of(LONG, indptr), of(INT, rows), of(FLOAT, weights), n, of(FLOAT, vectors), d, of(FLOAT, out, True))
+    library.mixed(
+        longs(indptr),
+        ints(rows),
+        floats(weights),
+        n,
+        floats(vectors),
+        d,
+        of(FLOAT, out, True),
+    )
     return out
 
 
@@ -42,7 +50,7 @@ def folded(indptr: Longs, items: Ints, weights: Floats, factors: Floats, gram: A
     n, d = len(indptr) - 1, factors.shape[1]
     out = np.empty((n, d), dtype=np.float32)
     status = library.folded(
-        of(LONG, indptr), of(INT, items), of(FLOAT, floats(weights)), n, of(FLOAT, factors), d, of(DOUBLE, gram), alpha,
+        longs(indptr), ints(items), floats(weights), n, floats(factors), d, of(DOUBLE, gram), alpha,
         of(FLOAT, out, True),
     )  # fmt: skip
     if status == SINGULAR:
@@ -72,8 +80,8 @@ def coarse(questions: Floats, items: Items, bias: Floats, plain: bool = not SCAN
     found, slack = np.empty((2, n, len(bias)), dtype=np.float32)
     done(
         library.coarse(
-            of(FLOAT, floats(questions)), n, d, of(BYTE, items.codes), blocks, groups, of(FLOAT, items.steps),
-            of(FLOAT, items.sizes), len(items.steps), _place(items), of(FLOAT, bias), len(bias), plain,
+            floats(questions), n, d, of(BYTE, items.codes), blocks, groups, floats(items.steps),
+            floats(items.sizes), len(items.steps), _place(items), floats(bias), len(bias), plain,
             of(FLOAT, found, True), of(FLOAT, slack, True),
         )
     )  # fmt: skip
@@ -84,8 +92,8 @@ def exact(questions: Floats, items: Items, bias: Floats, candidates: Ints) -> Fl
     """(n, c) products of (n, d) questions with the items at (n, c) candidates, plus bias; NaN for padding (-1)."""
     (n, d), c = questions.shape, candidates.shape[1]
     out = np.empty((n, c), dtype=np.float32)
-    known = of(FLOAT, floats(questions)), n, d, of(FLOAT, items.vectors), _place(items), of(FLOAT, bias)
-    library.exact(*known, of(INT, ints(candidates)), c, of(FLOAT, out, True))
+    known = floats(questions), n, d, floats(items.vectors), _place(items), floats(bias)
+    library.exact(*known, ints(candidates), c, of(FLOAT, out, True))
     return out
 
 
@@ -93,11 +101,11 @@ def refined(questions: Floats, items: Items, bias: Floats, found: tuple[Floats, 
     """(n, k) items of the k highest exact products; found: what `coarse` gave, with -inf for what is hidden."""
     (n, d), k = questions.shape, min(k, len(bias))
     out = np.empty((n, k), dtype=np.int32)
-    known = of(FLOAT, floats(questions)), n, d, of(FLOAT, items.vectors), _place(items), of(FLOAT, bias)
-    near, slack = (of(FLOAT, part) for part in found)
+    known = floats(questions), n, d, floats(items.vectors), _place(items), floats(bias)
+    near, slack = (floats(part) for part in found)
     done(library.refined(*known, near, slack, len(bias), k, of(INT, out, True)))
     return out
 
 
 def _place(items: Items) -> Any:
-    return ffi.NULL if items.place is None else of(INT, items.place)
+    return ffi.NULL if items.place is None else ints(items.place)

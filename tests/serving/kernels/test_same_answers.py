@@ -1,6 +1,7 @@
 """What the compiled loops say is what NumPy says."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from tests_of_kernels import by_numpy
 
 from benchmarks.made_shop import AS_OF, MadeUsers, made_engine, made_users
+from components.common.moments import DAY
 from serving import kernels
 from serving.arrays import PAD, gather_all, top_k
 from serving.breadth import held_back
@@ -74,15 +76,18 @@ def port() -> MadeUsers:
 
 @pytest.fixture(scope="module")
 def states(port: MadeUsers) -> UserStates:
-    """Some users, one of them without a history, one with a single item."""
+    """Some users, one of them without a history, one with a single item, one of whom an item is long due."""
     users = port.users
-    nobody = UserStates.from_items([[], [7]], AS_OF)
+    nobody = UserStates.from_items([[], [7], [11]], AS_OF)
+    nobody.counts[1] = 3
+    days = np.array([0, DAY], dtype=np.int64)
+    nobody = replace(nobody, last_at=nobody.last_at - 300 * days, first_at=nobody.first_at - 302 * days)
     indptr = np.concatenate([users.indptr, users.indptr[-1] + nobody.indptr[1:]])
     items, last, first, counts, now = (
         np.concatenate([getattr(users, name), getattr(nobody, name)])
         for name in ("items", "last_at", "first_at", "counts", "as_of")
     )
-    return UserStates(("",) * (USERS + 2), indptr, items, last, first, counts, now)
+    return UserStates(("",) * (USERS + 3), indptr, items, last, first, counts, now)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +166,24 @@ def test_parts_of_what_is_shown(engine: Engine, pool: Pool, kept: slice) -> None
     evidence = Evidence(whole.members[kept], whole.scores[:, :, kept], whole.valid, whole.context, whole.traces)
     some = Pool(pool.candidates, evidence.scores, evidence.members, {}, pool.context, pool.traces)
     same(lambda: judged(some, blend).parts(places), 2e-4)
+
+
+def test_trees_where_no_member_says_anything(engine: Engine, pool: Pool) -> None:
+    assert engine.fusion is not None
+    blend = engine.fusion.blend(DISCOVERY)
+    silent = blend.model_copy(update={"weights": tuple((0.0,) * len(row) for row in blend.weights), "gate": None})
+    places = np.broadcast_to(np.arange(20), (len(pool.candidates), 20))
+    same(lambda: judged(pool, silent).parts(places), 1e-5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_corrected_stays_above_the_rest(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    total = rng.normal(size=(3, 40)).astype(np.float32)
+    total[1, 5:] = total[2, :] = -np.inf
+    order = np.argsort(-total, axis=1, kind="stable")[:, :10]
+    added = rng.normal(0, 3 * (seed % 2), (3, 10)).astype(np.float32)
+    same(lambda: spread(total, order, added))
 
 
 @pytest.mark.parametrize("members", [3, 6])
