@@ -4,6 +4,7 @@ A loss over all candidates is mostly about those that nobody will see. Weights l
 that hold something relevant there, order the top better.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +66,11 @@ class Heads:
         return Listwise(self.x.reshape(-1, self.x.shape[2]), self.share, self.bar)
 
 
-def head_weights(lists: Lists) -> tuple[Doubles, Heads]:
+Learned = tuple[Doubles, Heads]
+Learn = Callable[[Lists], Learned]  # `head_weights`, or what remembers its answer
+
+
+def head_weights(lists: Lists) -> Learned:
     """(K * len(USED),) listwise weights learned on heads, and the heads, taken by weights learned on all."""
     n, c, k, used = lists.x.shape
     static = fit_free(Listwise.of(lists.x.reshape(n, c, k * used), lists.gain, lists.valid), L2)
@@ -73,9 +78,9 @@ def head_weights(lists: Lists) -> tuple[Doubles, Heads]:
     return (fit_free(heads.listwise, L2) if len(heads) else static), heads
 
 
-def softmax_head(lists: Lists, kind: str = "softmax_head") -> Blend:
-    """Listwise weights of any sign that were learned on the heads of the lists."""
-    weights, _ = head_weights(lists)
+def softmax_head(lists: Lists, kind: str = "softmax_head", learn: Learn = head_weights) -> Blend:
+    """Listwise weights of any sign that were learned on the heads of the lists, by *learn*."""
+    weights, _ = learn(lists)
     return Blend(kind=kind, members=lists.members, weights=table(weights.reshape(-1, len(USED)), USED))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from components.fuse.heads import Heads, head_weights
+from components.fuse.heads import Heads, Learn, head_weights
 from components.fuse.lists import USED, Lists, table
 from components.fuse.softmax import Listwise
 from serving.arrays import Floats, Longs
@@ -46,14 +46,15 @@ class Start:
     rate: Doubles
 
 
-def meta(lists: Lists, seed: int) -> Blend:
+def meta(lists: Lists, seed: int, learn: Learn = head_weights) -> Blend:
     """The meta-learned start, adapted to each segment of history lengths, as a blend with a step gate.
 
     Args:
         lists: the lists that teach.
         seed: of which half of a task's lists is stepped on.
+        learn: what gives the static weights and the heads.
     """
-    static, heads = head_weights(lists)
+    static, heads = learn(lists)
     if not len(heads):
         return Blend(kind="meta", members=lists.members, weights=table(static.reshape(-1, len(USED)), USED))
     edges, segment = segments(of_list(lists, BY)[heads.rows])

@@ -9,7 +9,7 @@ from components.fuse import voting
 from components.fuse.alpha import best_alpha
 from components.fuse.attention import attention
 from components.fuse.greedy import greedy
-from components.fuse.heads import softmax_head
+from components.fuse.heads import head_weights, softmax_head
 from components.fuse.least_squares import Constraint, Moments, solve
 from components.fuse.lists import USED, Lists, table
 from components.fuse.meta import meta
@@ -106,12 +106,15 @@ def methods(
     found["least_squares"] = partial(least_squares, constraint="free", kind="least_squares")
     found["softmax"] = softmax
     found |= {kind: partial(softmax_free, kind=kind) for kind in FREE}
-    found |= {"softmax_head": softmax_head, "greedy": greedy}
+    learn = once(head_weights)  # what softmax_head, the gate and meta begin from
+    found |= {"softmax_head": once(partial(softmax_head, learn=learn)), "greedy": greedy}
     if moments:
-        gate = once(partial(network, seed=seed)) if begin is None else _as_it_is(begin)
-        found |= {"network": gate, "meta": partial(meta, seed=seed)}
+        gate = once(partial(network, seed=seed, learn=learn)) if begin is None else _as_it_is(begin)
+        found |= {"network": gate, "meta": partial(meta, seed=seed, learn=learn)}
         gated = Start(gate, seed)
-        static = Start(found[BASE], seed) if begin is None else gated
+        static = gated
+        if begin is None:
+            static, gated = Start.both(found[BASE], gate, seed)
         found |= {
             kind: partial(stacker, start=static, kind=kind, shape=shape, seeds=seeds.get(kind, 1), seed=seed)
             for kind, shape in shapes.items()

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from components.fuse.heads import Heads, head_weights, varying
+from components.fuse.heads import Heads, Learn, head_weights, varying
 from components.fuse.lists import USED, Lists, table
 from serving.arrays import Bools, Floats, Longs
 from serving.blend import Blend
@@ -27,15 +27,16 @@ MOST_LISTS = 1_200  # that one net learns from; past them each net draws its own
 FEWEST_GROUPS = 50  # with fewer users or queries to learn from the blend stays static
 
 
-def network(lists: Lists, seed: int, folds: int = FOLDS) -> Blend:
+def network(lists: Lists, seed: int, folds: int = FOLDS, learn: Learn = head_weights) -> Blend:
     """Listwise weights with a gate over the context; without a context, or where it gains nothing, without the gate.
 
     Args:
         lists: the lists that teach.
         seed: of the folds and of where the units start.
         folds: how many gates are averaged; each is stopped early on its part of the groups.
+        learn: what gives the static weights and the heads.
     """
-    static, heads = head_weights(lists)
+    static, heads = learn(lists)
     columns, mean, spread = varying(lists)
     fold = fold_of(lists.groups[heads.rows], folds, seed)
     nets = [] if fold is None or not len(columns) else _nets(heads, static, (columns, mean, spread), fold, seed)
@@ -94,17 +95,27 @@ class Gated:
         z = (heads.context.reshape(len(x), -1)[:, columns] - mean) / spread
         return cls(x, z.astype(np.float32), x @ static.astype(np.float32), heads.share, heads.bar)
 
+    def value(self, net: Net) -> float:
+        """Mean listwise cross-entropy."""
+        return _cross_entropy(self._said(net)[2], self.share, self.bar)[0]
+
     def loss(self, net: Net) -> tuple[float, Doubles]:
         """Mean listwise cross-entropy and its gradient, laid out as `Net.flat`."""
-        move, inner, out = (part.astype(np.float32) for part in (net.move, net.inner, net.out))
-        on = np.tanh(self.z @ inner[:, :-1].T + inner[:, -1])
-        said = self.x @ np.concatenate([move[None], out]).T
-        scores = (self.base + said[:, 0] + (on * said[:, 1:]).sum(axis=1)).reshape(self.share.shape)
-        value, slope = _cross_entropy(scores, self.share, self.bar)
-        to_on = slope * said[:, 1:] * (1 - on * on)
-        by_x = np.concatenate([slope, on * slope], axis=1).T @ self.x
-        by_inner = np.concatenate([to_on.T @ self.z, to_on.sum(axis=0)[:, None]], axis=1)
+        on, said, scores = self._said(net)
+        value, likely = _cross_entropy(scores, self.share, self.bar)
+        slope = ((likely - self.share) / np.float32(len(scores))).ravel()
+        by_x = np.concatenate([slope[None], on * slope]) @ self.x
+        said *= slope * (1 - on * on)
+        by_inner = np.concatenate([said @ self.z, said.sum(axis=1)[:, None]], axis=1)
         return value, np.concatenate([by_x[0], by_inner.ravel(), by_x[1:].ravel()]).astype(np.float64)
+
+    def _said(self, net: Net) -> tuple[Floats, Floats, Floats]:
+        """(H, N) how far the units are on, (H, N) what each says when it is, (n, m) scores: long rows add up fast."""
+        move, inner, out = (part.astype(np.float32) for part in (net.move, net.inner, net.out))
+        on = np.tanh(inner[:, :-1] @ self.z.T + inner[:, -1:])
+        said = np.concatenate([move[None], out]) @ self.x.T
+        scores = self.base + said[0] + np.einsum("hn,hn->n", on, said[1:])
+        return on, said[1:], scores.reshape(self.share.shape)
 
 
 def fold_of(groups: Longs, folds: int, seed: int) -> Longs | None:
@@ -142,7 +153,7 @@ def fit(teaching: Gated, held: Gated, start: Net) -> Net:
     """From *start* down the loss of *teaching*, to the step that is best for *held*."""
     sizes = (start.move.size, start.inner.size, start.out.size)
     holds = np.repeat((MOVE_L2, INNER_L2, OUT_L2), sizes)
-    best, since = (held.loss(start)[0], start), 0
+    best, since = (held.value(start), start), 0
 
     def objective(flat: Doubles) -> tuple[float, Doubles]:
         value, slope = teaching.loss(start.like(flat))
@@ -150,7 +161,7 @@ def fit(teaching: Gated, held: Gated, start: Net) -> Net:
 
     def watch(flat: Doubles) -> None:
         nonlocal best, since
-        value, since = held.loss(start.like(flat))[0], since + 1
+        value, since = held.value(start.like(flat)), since + 1
         if value < best[0]:
             best, since = (value, start.like(flat.copy())), 0
         if since >= PATIENCE:
@@ -162,15 +173,14 @@ def fit(teaching: Gated, held: Gated, start: Net) -> Net:
 
 
 def _cross_entropy(scores: Floats, share: Floats, bar: Floats) -> tuple[float, Floats]:
-    """Mean loss, and its (N, 1) slope by score."""
+    """Mean loss, and (n, m) how likely each candidate is."""
     relevant = (scores * share).sum(axis=1, dtype=np.float64)
     barred = scores + bar
     highest = barred.max(axis=1, keepdims=True)
     likely = np.exp(barred - highest)
     total = likely.sum(axis=1, keepdims=True)
     value = (np.log(total[:, 0]) + highest[:, 0] - relevant).mean(dtype=np.float64)
-    slope = (likely / total - share) / np.float32(len(scores))
-    return float(value), slope.reshape(-1, 1)
+    return float(value), likely / total
 
 
 def _gate(nets: list[Net], columns: npt.NDArray[np.intp], mean: Doubles, spread: Doubles) -> Gate:

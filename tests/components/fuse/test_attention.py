@@ -34,7 +34,7 @@ def test_it_learns_what_the_history_tells_also_when_vectors_come_out_turned(list
 
 
 def test_torch_and_the_engine_compute_the_same(lists: Lists) -> None:
-    second = SecondLevel.of(lists, LINEAR, DEPTH, 0)
+    second = SecondLevel.each(lists, [LINEAR], DEPTH, 0)[0]
     width = len(columns_of(NAMES))
     read = inputs(second.columns, len(NAMES), (0.0,) * width, (1.0,) * width)
     torch.manual_seed(1)
@@ -52,7 +52,7 @@ def test_torch_and_the_engine_compute_the_same(lists: Lists) -> None:
 
 
 def test_the_same_seed_gives_the_same_network_and_leaves_torch_alone(lists: Lists) -> None:
-    second = SecondLevel.of(lists, LINEAR, DEPTH, 0)
+    second = SecondLevel.each(lists, [LINEAR], DEPTH, 0)[0]
     width = len(columns_of(NAMES))
     read = inputs(second.columns, len(NAMES), (0.0,) * width, (1.0,) * width)
     torch.manual_seed(5)

@@ -56,7 +56,7 @@ def test_trees_learn_whom_to_believe_where_a_linear_blend_cannot(lists: Lists) -
 
 
 def test_the_trees_say_what_lightgbm_says(lists: Lists) -> None:
-    second = SecondLevel.of(lists, LINEAR, DEPTH, 0)
+    second = SecondLevel.each(lists, [LINEAR], DEPTH, 0)[0]
     columns = second.columns.reshape(-1, second.columns.shape[2])
     theirs = _model(second, SHAPES["stacker"], 0).predict(columns.astype(np.float64), raw_score=True)
     trees = Trees(members=NAMES, trees=tuple(_learn(second, SHAPES["stacker"], 1, 0)))
