@@ -21,7 +21,6 @@ from serving.blend import Blend
 from serving.verdict import totals
 
 Doubles = npt.NDArray[np.float64]
-ENSEMBLE, PARTS = "ensemble", ("attention", "network")  # what of an ensemble can be carried over
 MUCH = 0.15  # of NDCG@10: where the weights lose as much, what the blend learned beside the member holds no longer
 ABSENT_LISTS = 2_000  # of evenly spread lists a blend without one member learns
 
@@ -31,8 +30,9 @@ def with_absences(
 ) -> Blend:
     """The chosen blend with weights for the absence of each member that has a say in it.
 
-    A second level and a gate begin as they are in the blend, see `moved`. Other methods are fitted again without the
-    member, and those too that had learned much beside it. Where they cannot be (it was `single`, or `alpha` lost its
+    A gate and networks begin as they are in the blend, see `moved`; trees, which are split where members are, are
+    learned again over them. Other methods are fitted again without the member, and those too that had learned much
+    beside it. Where they cannot be (it was `single`, or `alpha` lost its
     last deep member), the best of the others stands in. A prior needs nothing: its other weights just grow.
 
     Args:
@@ -41,7 +41,7 @@ def with_absences(
         ranked: the members, the best alone first.
         families: by member, its family.
         options: how to fit.
-        kind: the method that serves absences, see `carried`.
+        kind: the method of the blend.
     """
     without = {}
     some = lists.take(np.arange(0, len(lists), 1 + (len(lists) - 1) // ABSENT_LISTS)) if len(lists) else lists
@@ -55,15 +55,6 @@ def with_absences(
         if fitted is not None:
             without[name] = fitted
     return blend.model_copy(update={"without": without})
-
-
-def carried(chosen: str, judged: Mapping[str, Doubles]) -> str:
-    """The method that serves absences: the chosen one; of an ensemble what of it led in the trial, gate or networks.
-
-    Trees are split where members are; they cannot be carried over to a blend that lacks one.
-    """
-    parts = [name for name in PARTS if name in judged]
-    return max(parts, key=lambda name: mean(judged[name])) if chosen == ENSEMBLE and parts else chosen
 
 
 def _has_a_say(name: str, blend: Blend) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.fuse.absences import carried, pair_of, with_absences
+from components.fuse.absences import pair_of, with_absences
 from components.fuse.choice import PLENTY, choose, mean, promised
 from components.fuse.coverage import SPARE, Option, Trade, catalogue_size, spread, trades, widest
 from components.fuse.judging import cross_fit, held_out, judge, judge_alone
@@ -60,8 +60,7 @@ def fit_task(
     known = options.methods(members, pair, lists.moments, chosen) if len(lists) else {}
     blends = fixed | {name: method(lists) for name, method in known.items()}
     if options.absences:
-        kind = carried(chosen, judged)
-        blends[chosen] = with_absences(blends[chosen], lists, ranked, families, options, kind)
+        blends[chosen] = with_absences(blends[chosen], lists, ranked, families, options, chosen)
     blends[chosen] = spread(blends[chosen], taken.reach, taken.seats, ranked[0])
     report = _report(judged | alone, chosen, blends, lists, sets) | {
         "reach": taken.reach,

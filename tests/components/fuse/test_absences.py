@@ -8,12 +8,13 @@ from taught_lists import worth
 from turned_shop import NAMES, shop
 
 from components.fuse import absences
-from components.fuse.absences import carried, moved, with_absences
+from components.fuse.absences import moved, with_absences
 from components.fuse.attention import attention
 from components.fuse.heads import softmax_head
 from components.fuse.lists import FitSet, Lists
 from components.fuse.options import Options
 from components.fuse.second_level import Start
+from components.fuse.stacker import at_full_strength
 from serving.blend import Blend
 from serving.calibration import FEATURES
 from serving.context import CONTEXT
@@ -74,12 +75,20 @@ def test_an_absence_is_served_by_the_networks_of_the_blend_carried_on(lists: Lis
     assert worth(alone, fresh) > 1.1 * worth(softmax_head(less), fresh)
 
 
-def test_of_an_ensemble_what_led_in_the_trial_is_carried_over() -> None:
-    trial = {"network": np.array([0.3, 0.5]), "attention": np.array([0.4, 0.3]), "stacker": np.array([0.9, 0.9])}
-    assert carried("ensemble", trial) == "network"
-    assert carried("ensemble", trial | {"attention": np.array([0.4, np.nan, 0.5])}) == "attention"
-    assert carried("stacker", trial) == "stacker"
-    assert carried("ensemble", {}) == "ensemble"
+def test_of_an_ensemble_the_networks_are_carried_on_and_trees_of_the_members_left_learned_over_them(
+    lists: Lists,
+) -> None:
+    whole = Options().methods(THREE, None, True)["ensemble"](lists)
+    found = with_absences(whole, lists, THREE, {}, Options(), "ensemble").without["text"]
+    assert found.trees is not None
+    assert found.attention is not None
+    assert found.members == found.trees.members == found.attention.members == ("als", "idle")
+    networks = Options().methods(found.members, None, True, begin=moved(whole, lists.drop("text")))["attention"]
+    assert at_full_strength(found) == networks(lists.drop("text")).attention
+    fresh = three(3).of(("als", "idle"))
+    assert worth(found, fresh) > 0.98 * worth(
+        Options().methods(found.members, None, True)["ensemble"](lists.drop("text")), fresh
+    )
 
 
 def test_a_gate_that_is_carried_over_keeps_what_it_knows_and_moves_its_weights(lists: Lists, whole: Blend) -> None:
