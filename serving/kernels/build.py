@@ -15,7 +15,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 HERE = Path(__file__).parent
 LIBRARY = HERE / "_kernels.so"
-FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared", "-Wall", "-Wextra", "-Wno-psabi")
+FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared", "-pthread", "-Wall", "-Wextra", "-Wno-psabi")
 
 
 def sources() -> list[Path]:
