@@ -23,6 +23,7 @@ from serving.context import ContextReader
 from serving.deadline import part
 from serving.encoder import TextEncoder
 from serving.glossary import Glossary
+from serving.hidden import Hidden
 from serving.image_encoder import ImageEncoder
 from serving.instances import Instance
 from serving.members.base import Member, NotScoredError, load_members
@@ -185,9 +186,7 @@ class Engine:
         for name, member in self._asked(queries, task):
             try:
                 with part(f"member:{name}", needed=not found):
-                    told = member.opinion(queries, hidden) if brief and (self.large or member.prompt) else None
-                    if told is None:
-                        told = Rows.masked(member.score_all(queries), hidden, allowed)
+                    told = _said(member, queries, hidden, allowed, brief and (self.large or member.prompt))
                     told.best(RECALL)
                     found[name] = told
             except (NotScoredError, SkippedError):
@@ -198,8 +197,16 @@ class Engine:
         return found, failed
 
     def pool(self, queries: Queries, task: str, allowed: Bools | None = None, recall: int = RECALL) -> Pool:
-        """Recall `recall` items per channel and gather every member's scores over their union."""
-        return self.pool_of(queries, self.full_scores(queries, task, allowed), task, recall)
+        """Recall `recall` items per channel and gather every member's scores over their union, as answers do.
+
+        In a large catalogue members score everything here, so that nothing an index misses is missing.
+        """
+        hidden, brief = self.rulebook.hidden(task, queries.states), allowed is None and not self.large
+        said = {
+            name: _said(member, queries, hidden, allowed, brief and member.prompt)
+            for name, member in self._asked(queries, task)
+        }
+        return self.pool_of(queries, said, task, recall)
 
     def pool_of(
         self,
@@ -301,6 +308,12 @@ class Engine:
         context = self.context.read(queries.states, candidates)
         traces = self.context.traces(queries.states, candidates)
         return Pool(candidates, scores, tuple(said), channels, context, traces, queries.states)
+
+
+def _said(member: Member, queries: Queries, hidden: Hidden, allowed: Bools | None, brief: bool) -> Opinion:
+    """What a member says without scoring everything, where it is *brief* and can be; else whole rows."""
+    told = member.opinion(queries, hidden) if brief else None
+    return told if told is not None else Rows.masked(member.score_all(queries), hidden, allowed)
 
 
 def vectors_of(members: Mapping[str, Member]) -> Floats | None:
