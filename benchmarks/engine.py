@@ -12,11 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.by_numpy import by_numpy
 from benchmarks.made_shop import made_engine, made_users
 from components.common.errors import CuveeError
 from components.common.files import read_json, write_json
@@ -128,6 +130,20 @@ def time_batch(engine: Engine, users: Sequence[str], port: "StatePort") -> Found
     return found
 
 
+def work_by_numpy(engine: Engine, instances: list[Instance], port: "StatePort", together: int) -> float:
+    """Work with the compiled loops as a share of that without, batches of *together* asked by turns; the middle one."""
+    shares = []
+    for start in range(0, len(instances), together):
+        piece, seconds = instances[start : start + together], []
+        for without in (by_numpy, nullcontext) * REPETITIONS:
+            with without():
+                started = time.thread_time()
+                engine.answer(piece, port, engine.as_of)
+                seconds.append(time.thread_time() - started)
+        shares.append(np.median(seconds[1::2]) / np.median(seconds[::2]))
+    return float(np.median(shares))
+
+
 def best_of(member: Member, queries: Queries, n_items: int, k: int) -> Ints:
     """(n, k) the best of one member alone, as the engine asks it."""
     told = member.opinion(queries, Hidden.nothing(n_items)) if member.prompt else None
@@ -189,6 +205,7 @@ def measure(engine: Engine, users: Sequence[str], port: "StatePort") -> Found:
         "scenarios": {name: time_scenario(engine, instances, port) for name, instances in asked.items()},
         "steps": time_steps(engine, users, port),
         "batch": time_batch(engine, users, port),
+        "share_of_numpy": {str(many): work_by_numpy(engine, asked["recommend"], port, many) for many in (1, 32)},
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -221,6 +238,8 @@ def tell(name: str, found: Found) -> None:
     for what, name in (("batch", ""), ("CF alone", "cf_")):
         pair = batch[f"{name}users_a_second"], batch[f"{name}users_a_second_of_all_cores"]
         log.info("  %s: %.0f users/s a core, %.0f of all cores", what, *pair)
+    shares = found["share_of_numpy"]
+    log.info("  compiled: %.2f of NumPy's work, %.2f in batches of 32", shares["1"], shares["32"])
     rest = batch["furthest"], batch["moved"], found["peak_mb"]
     log.info("  single differs from batch by %.1e, %d lists moved; %.0f MB", *rest)
 

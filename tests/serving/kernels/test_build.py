@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests_of_kernels import by_numpy
 
+from benchmarks.by_numpy import by_numpy
 from serving import kernels
 from serving.arrays import top_k
 from serving.kernels import build

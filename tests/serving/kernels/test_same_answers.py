@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tests_of_kernels import by_numpy
 
+from benchmarks.by_numpy import by_numpy
 from benchmarks.made_shop import AS_OF, MadeUsers, made_engine, made_users
 from components.common.moments import DAY
 from serving import kernels
@@ -124,7 +124,9 @@ def test_candidates(seed: int) -> None:
 
 
 def test_context_and_traces(engine: Engine, states: UserStates, pool: Pool) -> None:
-    same(lambda: engine.context.read(states, pool.candidates), 1e-6)
+    met = np.full((len(states), 60), PAD, dtype=np.int32)  # what a user has met is no candidate of discovery
+    met[states.row_of, np.arange(len(states.items)) - states.indptr[states.row_of]] = states.items
+    same(lambda: engine.context.read(states, np.concatenate([pool.candidates, met], axis=1)), 1e-6)
 
     def recent() -> Arrays:
         traces = engine.context.traces(states, pool.candidates)
@@ -166,6 +168,17 @@ def test_parts_of_what_is_shown(engine: Engine, pool: Pool, kept: slice) -> None
     evidence = Evidence(whole.members[kept], whole.scores[:, :, kept], whole.valid, whole.context, whole.traces)
     some = Pool(pool.candidates, evidence.scores, evidence.members, {}, pool.context, pool.traces)
     same(lambda: judged(some, blend).parts(places), 2e-4)
+
+
+def test_trees_of_values_that_are_thresholds(engine: Engine) -> None:
+    assert engine.fusion is not None
+    trees = engine.fusion.blend(DISCOVERY).trees
+    assert trees is not None
+    columns = np.zeros((50, int(trees.flat.feature.max()) + 1), dtype=np.float32)
+    nodes = np.random.default_rng(0).permutation(len(trees.flat.feature))[:1_000]
+    columns[np.arange(1_000) % 50, trees.flat.feature[nodes]] = trees.flat.threshold[nodes, 0]
+    same(lambda: trees.flat.sum(columns))
+    same(lambda: trees.flat.attribute(columns), 1e-6)
 
 
 def test_trees_where_no_member_says_anything(engine: Engine, pool: Pool) -> None:
