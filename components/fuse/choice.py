@@ -12,8 +12,8 @@ AVERAGED = {"attention": 1.005, "ensemble": 1.015}  # one model stands trial, th
 PLENTY = 500  # lists to learn from: above it the best method serves, below it the steadiest of equals
 
 
-def choose(judged: Mapping[str, Doubles], alone: Mapping[str, Doubles] | None = None, lists: int = 0) -> str:
-    """The best method where there is plenty to judge by, else the steadiest that is as good as the best.
+def choose(judged: Mapping[str, Doubles], alone: Mapping[str, Doubles] | None = None, plenty: bool = False) -> str:
+    """The best method where there is *plenty* to judge by, else the steadiest that is as good as the best.
 
     Where users are few nearly everything is as good as the best (see `as_good`); to bet on the one that happened to
     lead then costs more than to spread the weights. The order is `STEADY`, then the first; a member alone comes first
@@ -22,10 +22,10 @@ def choose(judged: Mapping[str, Doubles], alone: Mapping[str, Doubles] | None = 
     Args:
         judged: by method, one value per list.
         alone: the same by member alone; empty: no member leads.
-        lists: how many taught.
+        plenty: did so many lists teach that the best is the best.
     """
     best = max(judged, key=lambda name: promised(name) * mean(judged[name]))
-    if lists >= PLENTY:
+    if plenty:
         return best
     steady = [STEADY[0], leader(alone or {}), *STEADY[1:]]
     ordered = sorted(judged, key=lambda name: steady.index(name) if name in steady else len(steady))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.fuse.absences import pair_of, with_absences
-from components.fuse.choice import PLENTY, choose, mean, promised
+from components.fuse.choice import choose, mean, promised
 from components.fuse.coverage import SPARE, Option, Trade, catalogue_size, spread, trades, widest
 from components.fuse.judging import cross_fit, held_out, judge, judge_alone
 from components.fuse.lists import FitSet, Lists
@@ -51,8 +51,9 @@ def fit_task(
         fixed = {options.prior.kind: options.prior} | fixed
     tables = cross_fit(sets, folds, lists, known, fixed)
     judged = judge(sets, folds, tables)
-    taken, tried = Option(choose(judged, alone, len(lists)), 0.0, 0), {}
-    if len(lists) >= PLENTY:
+    plenty = len(lists) >= options.plenty
+    taken, tried = Option(choose(judged, alone, plenty), 0.0, 0), {}
+    if plenty:
         tried = _tried(sets, folds, tables, judged, single(ranked[0], members), ranked[0], options.everyone)
         users = max(options.everyone, sum(map(len, sets)))
         taken = widest(tried, f"{SINGLE}{ranked[0]}", catalogue_size(sets), users)

@@ -26,6 +26,7 @@ from serving.blend import Blend, TaskFusion
 from serving.engine import Engine
 from serving.states import UserStates
 
+MOST_USERS = 499  # of all fit windows, cut short
 FEW = 5  # distinct products of the longest history that may count as short
 SERVED = "served"  # the chosen blend, as the report calls it
 BEYOND = 2.0  # standard errors that are more than chance

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from components.fuse.choice import PLENTY
 from components.fuse.methods import Method, methods
 from components.fuse.stacker import SHAPES, Shape
 from serving.blend import Blend
@@ -18,6 +19,7 @@ class Options:
     compete. seeds: models of the second level that serve; one of them stands trial, and for an absent member. shapes:
     of the trees, by method. only: methods that may be fitted; empty: all. absences: fit the chosen blend without each
     member, too. everyone: how many users the shop has, of whom the lists are a part; 0: the lists are all of them.
+    plenty: lists that teach from which on the best method serves, with what reach and seats gain; see `choose`.
     """
 
     folds: int = 3
@@ -29,6 +31,7 @@ class Options:
     only: tuple[str, ...] = ()
     absences: bool = True
     everyone: int = 0
+    plenty: float = PLENTY
 
     def methods(
         self,

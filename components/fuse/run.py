@@ -21,6 +21,7 @@ from components.fuse.clicks import examination, fit_clicks
 from components.fuse.config import EFFORTS, FusionConfig
 from components.fuse.fit import fit_task
 from components.fuse.lists import FitSet
+from components.fuse.newcomers import MOST_USERS as NEWCOMERS
 from components.fuse.newcomers import for_newcomers, newcomer_set, viewed_set
 from components.fuse.offers import held_by_nothing, offer_options, offer_sets
 from components.fuse.options import Options
@@ -28,7 +29,8 @@ from components.fuse.pools import Answers, answers, fit_set
 from components.fuse.priors import prior_of
 from components.fuse.search import fit_search
 from components.fuse.searches import fit_searches
-from components.fuse.strangers import MOST_USERS, for_strangers, stranger_set
+from components.fuse.strangers import MOST_USERS as STRANGERS
+from components.fuse.strangers import for_strangers, stranger_set
 from serving.ads import CLICKS_FILE
 from serving.audience import AUDIENCE_FILE
 from serving.blend import Fusion, TaskFusion
@@ -122,8 +124,8 @@ def _recommend(
             everyone=len(shop.users),
         )
         fusion, report = fit_task(sets, families, options)
-        makers = (stranger_set, viewed_set, newcomer_set)
-        unknown, viewed, short = (_unlike_sets(make, inputs, shop, engines, task, seed) for make in makers)
+        makers = ((stranger_set, STRANGERS), (viewed_set, NEWCOMERS), (newcomer_set, NEWCOMERS))
+        unknown, viewed, short = (_unlike_sets(make, inputs, shop, engines, task, most, seed) for make, most in makers)
         fusion, report["strangers"] = for_strangers(fusion, unknown, options)
         fusion, report["viewed"] = for_newcomers(fusion, viewed, options)
         tasks[task], report["newcomers"] = for_newcomers(fusion, short, options)
@@ -154,11 +156,12 @@ def _unlike_sets(
     shop: Prepared,
     engines: dict[str, Engine],
     task: str,
+    most: int,
     seed: int,
 ) -> list[FitSet]:
-    """As `fit_sets`, of users whose history *make* hides or cuts."""
-    most = MOST_USERS // max(len(engines), 1)
-    sets = [make(engine, asked, task, most, seed) for engine, asked in _asked(inputs, shop, engines)]
+    """As `fit_sets`, of *most* users whose history *make* hides or cuts."""
+    each = most // max(len(engines), 1)
+    sets = [make(engine, asked, task, each, seed) for engine, asked in _asked(inputs, shop, engines)]
     return _with_newest_members([fit for fit in sets if fit is not None])
 
 

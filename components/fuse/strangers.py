@@ -5,13 +5,13 @@ rises and what the profile tells is left; how much of each, the purchases of the
 user's would.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from components.fuse.choice import PLENTY
 from components.fuse.fit import fit_task
 from components.fuse.lists import FitSet
 from components.fuse.methods import SINGLE
@@ -22,7 +22,7 @@ from serving.engine import Engine
 from serving.states import UserStates
 
 METHODS = ("softmax", "greedy")  # weights that are never negative, and few
-MOST_USERS = PLENTY - 1  # so few that the steadiest of equals is taken
+MOST_USERS = 4_000  # of all fit windows: one product each says little, and what is asked is little work
 
 
 def hidden(states: UserStates) -> UserStates:
@@ -66,8 +66,8 @@ def of_the_chosen(fusion: TaskFusion, sets: Sequence[FitSet]) -> list[FitSet]:
 
 
 def few_methods(options: Options) -> Options:
-    """How a blend is learned that stands beside the chosen one."""
-    return replace(options, only=METHODS, absences=False)
+    """How a blend is learned that stands beside the chosen one: the steadiest of equals."""
+    return replace(options, only=METHODS, absences=False, plenty=math.inf)
 
 
 def with_chosen(fusion: TaskFusion, **changes: Any) -> TaskFusion:

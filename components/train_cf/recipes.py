@@ -15,7 +15,7 @@ from components.train_cf.linear import LinearTrainer
 from components.train_cf.material import Kind, Material
 from components.train_cf.pca import PcaTrainer
 from components.train_cf.popularity import PopularityTrainer
-from components.train_cf.trend import TrendConfig, TrendTrainer
+from components.train_cf.trend import TrendTrainer
 from components.train_cf.user_knn import UserKnnTrainer
 from serving.members.base import Member
 from serving.members.history import HistoryWeights
@@ -45,7 +45,7 @@ class Recipe(Generic[ConfigT, MemberT]):
 
     trials: configurations evaluated by effort, 0 = nothing to search. final: what the chosen configuration is given for
     good. at: the kinds of shop for which the member is trained at an effort; elsewhere it adds nothing to the blend,
-    and settings may ask. days: it means something only where ages are days.
+    and settings may ask.
     """
 
     start: Callable[[Material], ConfigT]
@@ -55,7 +55,6 @@ class Recipe(Generic[ConfigT, MemberT]):
     trials: Mapping[Effort, int]
     final: Mapping[str, Any] = field(default_factory=dict)
     at: Mapping[Effort, frozenset[Kind]] = field(default_factory=lambda: {"fast": EVERYWHERE, "full": EVERYWHERE})
-    days: bool = False
 
     def begin(self, material: Material, seed: int) -> ConfigT:
         """Where the search starts; *seed* goes to members that draw."""
@@ -119,12 +118,11 @@ RECIPES: Mapping[str, Recipe[Any, Any]] = {
         at={"fast": BASKETS, "full": BASKETS},
     ),
     "trend": Recipe(
-        lambda _: TrendConfig(),
+        starts.trend,
         lambda _: {},
         TrendTrainer,
         lambda trainer, material: trainer.train(material.visits, material.as_of, material.n_items),
         {"fast": 0, "full": 0},
-        days=True,
     ),
     "user_knn": Recipe(
         starts.user_knn,
@@ -148,5 +146,4 @@ RECIPES: Mapping[str, Recipe[Any, Any]] = {
 
 def usual(material: Material, effort: Effort) -> tuple[str, ...]:
     """The members that are trained for such a shop at *effort*; what adds nothing there is left out."""
-    timed = (name for name, recipe in RECIPES.items() if material.days or not recipe.days)
-    return tuple(name for name in timed if material.kind in RECIPES[name].at[effort])
+    return tuple(name for name, recipe in RECIPES.items() if material.kind in recipe.at[effort])

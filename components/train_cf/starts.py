@@ -10,6 +10,7 @@ from components.train_cf.linear import LinearConfig
 from components.train_cf.material import Material
 from components.train_cf.pca import PcaConfig
 from components.train_cf.popularity import PopularityConfig
+from components.train_cf.trend import TrendConfig
 from components.train_cf.user_knn import UserKnnConfig
 
 TRIAL_EPOCHS = 4  # sweeps of a factorisation under trial
@@ -25,6 +26,11 @@ def popularity(material: Material) -> PopularityConfig:
 def popularity_choices(material: Material) -> Choices:
     """Shorter and longer ages."""
     return {"half_life": (14.0, 60.0, 7.0, None) if material.days else (5.0, 20.0, 2.0, None)}
+
+
+def trend(material: Material) -> TrendConfig:
+    """Two weeks against a quarter; where there is only an order, hardly more than the last visit against ten."""
+    return TrendConfig() if material.days else TrendConfig(recent=0.5, usual=10.0)
 
 
 def item_knn(material: Material) -> ItemKnnConfig:

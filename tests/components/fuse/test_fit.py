@@ -196,16 +196,16 @@ def test_where_there_is_plenty_to_judge_by_the_best_serves() -> None:
     best = random.random(600)
     judged = {"softmax": best - 0.01 + random.normal(size=600), "stacker": best}
     judged["softmax"] -= judged["softmax"].mean() - best.mean() + 0.01  # behind, but by less than its error
-    assert choose(judged, {}, 499) == "softmax"
-    assert choose(judged, {}, 500) == "stacker"
+    assert choose(judged) == "softmax"
+    assert choose(judged, plenty=True) == "stacker"
 
 
 def test_what_is_averaged_when_it_serves_counts_for_more_than_its_trial() -> None:
     best = np.linspace(0.2, 0.6, 600)
     judged = {"softmax": best, "attention": best / 1.004, "ensemble": best / 1.016}
-    assert choose(judged, {}, 500) == "attention"
-    assert choose(judged | {"ensemble": best / 1.008}, {}, 500) == "ensemble"
-    assert choose({"softmax": best, "attention": best / 1.006}, {}, 500) == "softmax"
+    assert choose(judged, plenty=True) == "attention"
+    assert choose(judged | {"ensemble": best / 1.008}, plenty=True) == "ensemble"
+    assert choose({"softmax": best, "attention": best / 1.006}, plenty=True) == "softmax"
 
 
 def test_voting_by_hand() -> None:

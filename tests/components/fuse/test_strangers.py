@@ -47,6 +47,19 @@ def test_what_strangers_take_decides_and_the_blend_for_others_stays(right: int) 
     assert report["lists"] == 240
 
 
+def test_of_many_lists_the_steadiest_of_equals_serves_and_nothing_is_held_back() -> None:
+    """Both members want the same: the one alone that leads by chance is not taken, however many lists there are."""
+    random = np.random.default_rng(0)
+    truth = random.normal(size=(700, 30)).astype(np.float32)
+    scores = truth[:, :, None] + random.normal(size=(700, 30, 2)).astype(np.float32)
+    labels = np.zeros((700, 30), np.float32)
+    labels[np.arange(700), truth.argmax(axis=1)] = 1
+    many = FitSet(NAMES, scores, np.ones((700, 30), bool), labels, np.ones(700, int), np.arange(700))
+    report = for_strangers(fusion(), [many], OPTIONS)[1]
+    assert report is not None
+    assert (report["chosen"], report["teaching_lists"], report["trades"]) == ("softmax", 700, [])
+
+
 def test_nobody_to_learn_from_changes_nothing() -> None:
     assert for_strangers(fusion(), [], OPTIONS) == (fusion(), None)
     other = TaskFusion(chosen="one", methods={"one": single("als", ("als",))})

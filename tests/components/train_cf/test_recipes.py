@@ -29,8 +29,10 @@ def test_the_effort_and_the_kind_of_shop_decide_which_members_are_trained() -> N
     assert set(usual(baskets, "full")) == set(RECIPES) - {"linear", "bpr"}
 
 
-def test_where_time_is_an_order_nothing_has_a_trend() -> None:
-    assert "trend" not in usual(material_of(planted_shop(protocol="leave-one-out")), "full")
+def test_where_time_is_an_order_the_trend_counts_visits() -> None:
+    ordered = material_of(planted_shop(protocol="leave-one-out"))
+    assert RECIPES["trend"].begin(ordered, seed=0).recent < 1
+    assert RECIPES["trend"].begin(material_of(planted_shop()), seed=0).recent > 7
 
 
 @pytest.mark.parametrize("name", RECIPES)

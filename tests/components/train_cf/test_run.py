@@ -16,7 +16,7 @@ from serving.catalogue import Catalogue
 from serving.members.base import load_members
 from serving.queries import Queries
 
-AT_FAST = {"popularity", "item_knn", "cooccurrence", "als", "linear"}  # where a visit is one item
+AT_FAST = {"popularity", "trend", "item_knn", "cooccurrence", "als", "linear"}  # where a visit is one item
 
 
 @pytest.mark.parametrize(("protocol", "cuts"), [("temporal", {"fit_1", "final"}), ("leave-one-out", {"all"})])
@@ -26,7 +26,6 @@ def test_every_training_gets_every_member(tmp_path: Path, protocol: str, cuts: s
     train_cf(tmp_path / "prepared", tmp_path / "out", "fast", seed=0)
     assert {path.name for path in (tmp_path / "out").iterdir()} == cuts
     expected = AT_FAST | ({"repurchase"} if prepared.split.repeats else set())
-    expected |= {"trend"} if protocol == "temporal" else set()
     for cut in prepared.split.trainings:
         members = load_members(tmp_path / "out" / cut.members, Catalogue(prepared.items))
         assert set(members) == expected
