@@ -45,9 +45,10 @@ def with_absences(
     """
     without = {}
     some = lists.take(np.arange(0, len(lists), 1 + (len(lists) - 1) // ABSENT_LISTS)) if len(lists) else lists
+    whole = _worth(blend, some) if _is_rich(blend) and len(lists) else 0.0
     for number, name in enumerate(lists.members):
         fitted = (
-            _fitted_without(name, blend, (some, lists), ranked, families, options, kind)
+            _fitted_without(name, blend, whole, (some, lists), ranked, families, options, kind)
             if _has_a_say(name, blend)
             else None
         )
@@ -113,6 +114,7 @@ def _shift(lists: Lists, scores: Floats) -> Doubles:
 def _fitted_without(
     name: str,
     blend: Blend,
+    whole: float,
     some_and_all: tuple[Lists, Lists],
     ranked: Sequence[str],
     families: Mapping[str, str],
@@ -124,7 +126,7 @@ def _fitted_without(
     left = tuple(member for member in lists.members if member != name)
     pair, less = pair_of(rest, families), lists.drop(name)
     begin = moved(blend, less) if _is_rich(blend) and len(lists) else None
-    if begin is not None and _worth(begin, less) < (1 - MUCH) * _worth(blend, lists):
+    if begin is not None and _worth(begin, less) < (1 - MUCH) * whole:
         begin, less = None, every.drop(name)
     known = options.methods(left, pair, lists.moments, begin=begin) if len(lists) else {}
     if kind in known:
