@@ -142,6 +142,19 @@ def submit(
 
 
 @app.command()
+def schedule(
+    schedules: Annotated[Path, typer.Argument(help="The file of the recurring runs; docs/operations.md has one.")],
+    host: Annotated[str, typer.Option(help="The Kubeflow Pipelines endpoint.")],
+    namespace: Annotated[str, typer.Option(help="The profile's namespace.")] = "kubeflow",
+) -> None:
+    """Make the recurring runs of a namespace follow a file; the token comes from KFP_TOKEN."""
+    from pipelines.schedule import schedule as follow
+
+    for line in follow(host, namespace, schedules):
+        log.info("%s", line)
+
+
+@app.command()
 def serve(
     store: Store = Path("runs/demo/store"),
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

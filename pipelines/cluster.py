@@ -15,12 +15,12 @@ from pydantic import Field
 from components.common.config import Config
 from components.common.image import PIPELINE_IMAGE
 
-TRAINING = {"train-deep", "train-cf", "train-text", "tune-members"}
+TRAINING = {"train-deep", "train-cf", "train-text", "tune-members", "fine-tune"}
 """Steps that train with TensorFlow or PyTorch: on GPU nodes where there are any."""
 HEAVY = TRAINING | {"encode", "fuse", "evaluate", "tune-fusion", "recommend"}
 SIDE_EFFECTS = {"materialize-online", "deploy"}
 """Steps that change what is online: tried once, never taken from a cache."""
-OUTSIDE = SIDE_EFFECTS | {"ingest", "evaluate", "states-of-everyone", "recommend", "report-ending"}
+OUTSIDE = SIDE_EFFECTS | {"ingest", "evaluate", "states-of-everyone", "recommend", "report-ending", "fine-tune"}
 """Steps whose answer depends on more than their inputs: the shop's tables, the release that serves now."""
 WITH_FILES = OUTSIDE | {"encode", "tune-members", "tune-fusion"}
 """Steps that read the shop's files or the store."""

@@ -16,10 +16,16 @@ COMPILED = Path(__file__).parent / "compiled"
 def pipelines() -> dict[str, Any]:
     """Every pipeline by its name, the main one first."""
     from pipelines.batch_recommend import batch_recommend
+    from pipelines.fine_tune import fine_tune
     from pipelines.train_and_deploy import train_and_deploy
     from pipelines.tune import tune
 
-    return {"train_and_deploy": train_and_deploy, "tune": tune, "batch_recommend": batch_recommend}
+    return {
+        "train_and_deploy": train_and_deploy,
+        "tune": tune,
+        "batch_recommend": batch_recommend,
+        "fine_tune": fine_tune,
+    }
 
 
 def compile_all(out: Path, cluster: Cluster | None = None) -> list[Path]:

@@ -2,9 +2,12 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import Field
 
 from components.common.config import Config
@@ -23,6 +26,25 @@ class Wish(Config):
     service_account: str = Field(default="cuvee-pipeline", description="the account of the steps")
     arguments: dict[str, Any] = Field(default={}, description="the pipeline's parameters")
 
+    def checked(self) -> "Wish":
+        """The same, found to be in order.
+
+        Raises:
+            ConfigError: the compiled pipeline is missing or has no such parameter, or the clock has not six fields.
+        """
+        if not self.compiled.exists():
+            raise ConfigError(f"{self.compiled} does not exist. Write it with `cuvee compile`.")
+        if self.cron and len(self.cron.split()) != CRON_FIELDS:
+            raise ConfigError(
+                f"cron: found {self.cron!r}, expected six fields, as in '0 0 3 * * *': at three each night."
+            )
+        spec = next(yaml.load_all(self.compiled.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
+        known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+        unknown = sorted(self.arguments.keys() - known.keys())
+        if unknown:
+            raise ConfigError(f"{self.compiled} has no parameter {unknown[0]!r}; it has {', '.join(known)}.")
+        return self
+
 
 def submit(host: str, namespace: str, wish: Wish) -> str:
     """Create one run, or a recurring one, and return its id; the token comes from the environment variable KFP_TOKEN.
@@ -31,19 +53,24 @@ def submit(host: str, namespace: str, wish: Wish) -> str:
         ConfigError: the compiled pipeline is missing, or the cron expression has not six fields.
         CuveeError: the server cannot be reached or refuses the run.
     """
-    if not wish.compiled.exists():
-        raise ConfigError(f"{wish.compiled} does not exist. Write it with `cuvee compile`.")
-    if wish.cron and len(wish.cron.split()) != CRON_FIELDS:
-        raise ConfigError(
-            f"--cron: found {wish.cron!r}, expected six fields, as in '0 0 3 * * *': at three each night."
-        )
+    wish.checked()
+    with connected(host, namespace) as connection:
+        return recur(connection, namespace, wish) if wish.cron else _once(connection, namespace, wish)
+
+
+@contextmanager
+def connected(host: str, namespace: str) -> Iterator[Any]:
+    """A client of the server, whose refusals are said plainly.
+
+    Raises:
+        CuveeError: the server cannot be reached or refuses.
+    """
     from kfp import client
     from kfp_server_api import ApiException
     from urllib3.exceptions import HTTPError
 
     try:
-        connection = client.Client(host=host, namespace=namespace, existing_token=os.environ.get(TOKEN))
-        return _recurring(connection, namespace, wish) if wish.cron else _once(connection, namespace, wish)
+        yield client.Client(host=host, namespace=namespace, existing_token=os.environ.get(TOKEN))
     except ApiException as error:
         raise CuveeError(
             f"{host} refused the run ({error.status} {error.reason}). Check {TOKEN} and --namespace."
@@ -63,12 +90,13 @@ def _once(connection: Any, namespace: str, wish: Wish) -> str:
     return str(run.run_id)
 
 
-def _recurring(connection: Any, namespace: str, wish: Wish) -> str:
-    """One after the other, none made up for that was missed."""
+def recur(connection: Any, namespace: str, wish: Wish, name: str = "", description: str = "") -> str:
+    """Create a recurring run and return its id: one after the other, none made up for that was missed."""
     experiment = connection.create_experiment(wish.experiment, namespace=namespace)
     run = connection.create_recurring_run(
         experiment_id=experiment.experiment_id,
-        job_name=re.sub(r"[^a-z0-9-]", "-", wish.compiled.stem.lower()),
+        job_name=name or re.sub(r"[^a-z0-9-]", "-", wish.compiled.stem.lower()),
+        description=description or None,
         cron_expression=wish.cron,
         max_concurrency=1,
         no_catchup=True,

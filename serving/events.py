@@ -6,10 +6,11 @@ import hmac
 import logging
 import sqlite3
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 import orjson
 from fastapi import FastAPI, Request
@@ -19,12 +20,14 @@ from components.common.identity import pseudonym
 from components.common.moments import moment
 from serving.instances import RequestError
 from serving.live import Live
+from serving.metrics import Kind, happened
 from serving.recent import Event, FullError, Recent
 
 log = logging.getLogger(__name__)
 
 ROUTE = "/v1/events"
 MAX_EVENTS = 256
+COUNTED = 50_000  # events whose ids a process remembers, so that one that is sent again counts once
 AHEAD = 5 * 60 * 1_000_000  # µs that a page's clock may be before the server's
 UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")  # a read-only mount, no file and no way to make it
 BODY = 'the body is a JSON object {"events": [{"event_id", "user_id", "item_id", "event"}, ...]}'
@@ -40,7 +43,10 @@ class Told(BaseModel):
     event_id: Name = Field(description="the page's own id: an event that is sent again counts once")
     user_id: Name = Field(description="as the shop knows the user; only its pseudonym is kept")
     item_id: Name
-    event: Literal["view", "click", "cart", "purchase", "rating", "review", "share"]
+    event: Kind
+    request_id: Name | None = Field(
+        default=None, description="the answer's that led to it; it is counted as taken from an answer, and not kept"
+    )
     timestamp: Annotated[str, StringConstraints(max_length=40)] | None = Field(
         default=None, description="ISO 8601, UTC where it names no zone; default: now"
     )
@@ -81,6 +87,7 @@ class Events:
         """
         self._recent, self._live, self._key = recent, live, id_key
         self._last, self._lock = 0, threading.Lock()
+        self._counted: OrderedDict[str, None] = OrderedDict()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="events")
 
     def install(self, app: FastAPI) -> None:
@@ -105,12 +112,22 @@ class Events:
         now, mark = self._live().as_of, self._recent.watermark
         events = [self._event(number, one, max(now, mark)) for number, one in enumerate(told)]
         fresh = [one for one in events if one.at > mark]
+        self._count([(one.id, page) for one, page in zip(events, told, strict=True) if one.at > mark])
         try:
             added = self._recent.add(fresh) if fresh else 0
         except (sqlite3.Error, OSError, FullError) as error:
             log.error("events are not kept: %s", error)
             raise UnwrittenError(_why(error)) from error
         return Kept(accepted=added, repeated=len(fresh) - added, late=len(events) - len(fresh))
+
+    def _count(self, told: Sequence[tuple[str, Told]]) -> None:
+        """Count what was not counted yet, whether or not it can be kept: a page that is told 503 sends it again."""
+        for name, one in told:
+            if name not in self._counted:
+                happened(one.event, one.request_id is not None)
+            self._counted[name] = None
+        while len(self._counted) > COUNTED:
+            self._counted.popitem(last=False)
 
     def _event(self, number: int, told: Told, now: int) -> Event:
         name = hmac.new(self._key, told.event_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

@@ -12,6 +12,7 @@ from serving.campaigns import IN_STORE
 from serving.catalogue import Catalogue
 from serving.current import DIGEST
 from serving.deadline import FEATURES, part
+from serving.drift import Noting, bins
 from serving.engine import Engine
 from serving.instances import Instance, RequestError
 from serving.lean import give_back
@@ -147,12 +148,18 @@ class Live:
         Raises:
             RequestError: a scenario or a member that this release does not have.
         """
+        return [answer for answer, _ in self.told(instances)]
+
+    def told(self, instances: list[Instance]) -> list[tuple[dict[str, Any], list[tuple[str, str]]]]:
+        """The same, each with the bins that its question falls into; see serving.drift."""
         for instance in instances:
             self._check(instance)
         port: StatePort = self.features
         if self.recent is not None:
             port = self.recent.over(port, self.engine.catalogue, self.engine.shop.event_weights)
-        return self.engine.answer(instances, port, self.as_of)
+        noting = Noting(port, self.engine.shop.ordinal_time)
+        answers = self.engine.answer(instances, noting, self.as_of)
+        return [(answer, bins(one, answer, noting.said)) for one, answer in zip(instances, answers, strict=True)]
 
     def _check(self, instance: Instance) -> None:
         engine = self.engine

@@ -6,14 +6,15 @@ what is exported here.
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, exposition
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from serving.drift import BINS
 from serving.workers import METRICS_FOLDER
 
 REQUESTS = Counter("cuvee_http_requests", "Requests that were answered, by their HTTP status", ["code"])
@@ -36,6 +37,11 @@ REFUSED = Gauge(
     multiprocess_mode="livemax",
 )
 SHED = Counter("cuvee_shed", "Questions refused with 429: too many at once, or their turn did not come", ["reason"])
+ASKED = Counter("cuvee_questions", "Questions of customers, by what is told apart and its bin", ["what", "bin"])
+SHOWN = Counter("cuvee_lists", "Answers to customers that held any item")
+EVENTS = Counter(
+    "cuvee_events", "What pages told, each once, by whether an answer of ours led to it", ["event", "ours"]
+)
 HUNG = Counter("cuvee_parts_left_behind", "Answers that went on without a part that hung", ["part"])
 LEFT_ALONE = Gauge(
     "cuvee_breaker_open",
@@ -52,6 +58,14 @@ WRITTEN = Gauge(
 ONLINE_FILE, WATERMARK_FILE = "online.db", "watermark.json"
 SEVERAL = METRICS_FOLDER in os.environ  # other workers; asked before Feast is imported, which sets it for itself
 QUESTIONS = "POST"
+YES_NO = ("yes", "no")
+Kind = Literal["view", "click", "cart", "purchase", "rating", "review", "share"]
+for _what, _bins in BINS.items():  # a bin that nobody fell into is 0, and not unknown
+    for _bin in _bins:
+        ASKED.labels(_what, _bin)
+for _event in get_args(Kind):
+    for _ours in YES_NO:
+        EVENTS.labels(_event, _ours)
 _served: set[str] = set()  # releases this process has told of
 
 
@@ -66,9 +80,22 @@ def predicted(answers: Sequence[dict[str, Any]]) -> None:
     """Count predictions and what they had to do without."""
     for answer in answers:
         parts = answer["degraded"]
-        ANSWERS.labels("yes" if parts else "no").inc()
+        ANSWERS.labels(YES_NO[not parts]).inc()
         for part in parts:
             MISSING.labels(part).inc()
+
+
+def asked(told: Iterable[tuple[dict[str, Any], Sequence[tuple[str, str]]]]) -> None:
+    """Count customers' questions by the bins that they fall into, and the answers that held any item."""
+    for answer, bins in told:
+        SHOWN.inc(bool(answer["items"]))
+        for what, which in bins:
+            ASKED.labels(what, which).inc()
+
+
+def happened(event: Kind, ours: bool) -> None:
+    """Count what a page told; *ours*: it named the answer that led to it."""
+    EVENTS.labels(event, YES_NO[not ours]).inc()
 
 
 def shed(reason: str) -> None:

@@ -71,8 +71,11 @@ class CuveeModel(Model):  # type: ignore[misc]
         """Parse, then answer in the engine's own thread: health checks need not wait for a ranking."""
         instances = [self._at_the_door(instance) for instance in parse_all(raw)]
         live, lane = self._live, self._bulk if _is_bulk(instances) else self._lane
-        answers: list[dict[str, Any]] = list(await lane.run(live.answer, instances))
+        told = await lane.run(live.told, instances)
+        answers: list[dict[str, Any]] = [answer for answer, _ in told]
         metrics.predicted(answers)
+        if lane is self._lane:  # the shop's own lists are not shown to anybody now
+            metrics.asked(told)
         notes = noted.get()
         if notes is not None:
             notes.say([instance.scenario for instance in instances], answers)

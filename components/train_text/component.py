@@ -31,3 +31,29 @@ def train_text(
         run(Path(prepared.path), Path(embeddings.path), Path(members.path), effort, seed, settings)
         write_text(Path(page.path), members_page("Members of texts and media", Path(members.path)))
         show(Path(members.path), reviews)
+
+
+@dsl.component(base_image=PIPELINE_IMAGE, install_kfp_package=False)
+def fine_tune(
+    prepared: Input[Dataset],
+    store: str,
+    name: str,
+    seed: int,
+    page: Output[Markdown],
+    nodes: int = 0,
+    source: str = "",
+    settings: str = "{}",
+) -> None:
+    """Tune the text encoder; see components.train_text.tuning.tune_encoder."""
+    import json
+    from pathlib import Path
+
+    from components.common.stage import stage
+
+    with stage("fine_tune"):
+        from components.common.files import write_text
+        from components.train_text.tuning import ENCODERS, tune_encoder, tuned_page
+
+        # numbers come back from the server as floats
+        given = (Path(prepared.path), Path(store), name, int(seed), int(nodes), source, json.loads(settings))
+        write_text(Path(page.path), tuned_page(tune_encoder(*given), Path(store) / ENCODERS / name, int(nodes)))

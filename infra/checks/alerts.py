@@ -1,4 +1,4 @@
-"""Alert rules under promtool: each fires, and keeps silent, where an alerts_test.yaml beside it says so."""
+"""Alert rules under promtool: each fires, and keeps silent, where a test beside it says so."""
 
 import subprocess
 import tempfile
@@ -10,7 +10,7 @@ from components.common.errors import CuveeError
 from infra.checks.render import INFRA, Object, of_kind
 from infra.checks.tools import tool
 
-TESTS = tuple(INFRA / folder / "alerts_test.yaml" for folder in ("monitoring", "graph"))
+TESTS = tuple(INFRA / f"{name}_test.yaml" for name in ("monitoring/alerts", "monitoring/weeks", "graph/alerts"))
 
 
 def problems(objects: list[Object], tests: tuple[Path, ...] = TESTS) -> list[str]:
@@ -26,7 +26,7 @@ def problems(objects: list[Object], tests: tuple[Path, ...] = TESTS) -> list[str
     told = [path.read_text(encoding="utf-8") for path in tests]
     names = [rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule]
     tested = "".join(told)
-    untested = [f"{name}: no alerts_test.yaml tests it" for name in names if f"alertname: {name}\n" not in tested]
+    untested = [f"{name}: no *_test.yaml tests it" for name in names if f"alertname: {name}\n" not in tested]
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "alerts.yaml").write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
         files = [f"{place}.yaml" for place in range(len(told))]

@@ -38,6 +38,19 @@ def exported() -> Names:
     return names
 
 
+def recorded(objects: list[Object]) -> Names:
+    """What rules record, with the labels that their question keeps."""
+    groups = [group for one in of_kind(objects, "PrometheusRule") for group in one["spec"]["groups"]]
+    rules = [rule for group in groups for rule in group["rules"]]
+    return {rule["record"]: _kept(rule["expr"]) for rule in rules if "record" in rule}
+
+
+def _kept(question: str) -> set[str]:
+    """The labels of the outermost `by (...)`."""
+    by = re.search(r"\bby\s*\(([^)]*)\)", question)
+    return {name.strip() for name in by[1].split(",")} if by else set()
+
+
 def questions(objects: list[Object]) -> Iterator[tuple[str, str]]:
     """(where, PromQL) of alerts, dashboards and scaling."""
     for one in of_kind(objects, "PrometheusRule"):
@@ -83,8 +96,8 @@ def _panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def problems(objects: list[Object], names: Names) -> list[str]:
-    """Questions that cannot be read; metrics, labels and jobs that nobody exports."""
-    said, known = [], jobs(objects)
+    """Questions that cannot be read; metrics, labels and jobs that nobody exports or records."""
+    said, known, names = [], jobs(objects), names | recorded(objects)
     for where, question in questions(objects):
         try:
             parsed = promql_parser.parse(question.replace("$__rate_interval", "5m"))

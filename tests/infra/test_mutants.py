@@ -238,13 +238,28 @@ def test_a_metric_that_nobody_exports_is_caught(
 @pytest.mark.parametrize(
     "metric",
     ["cuvee_http_requests_total", "cuvee_http_request_seconds_bucket", "cuvee_answers_without_total",
-     "cuvee_release_info", "cuvee_online_features_written_seconds"],
+     "cuvee_release_info", "cuvee_online_features_written_seconds", "cuvee_questions_total", "cuvee_events_total"],
 )  # fmt: skip
 def test_a_metric_renamed_in_the_server_is_caught(
     overlays: dict[str, list[Object]], names: metrics.Names, metric: str
 ) -> None:
     left = {name: labels for name, labels in names.items() if name != metric}
     assert any(f"exports no {metric}" in problem for problem in metrics.problems(overlays["overlays/prod"], left))
+
+
+RECORDED = ("cuvee:clicks:seen6h", "cuvee:questions:share1d")
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_figure_that_no_rule_records_any_more_is_caught(
+    fresh: Callable[[str], list[Object]], names: metrics.Names, name: str
+) -> None:
+    objects = fresh("overlays/prod")
+    groups = place(objects, "PrometheusRule", "cuvee")["spec"]["groups"]
+    next(rule for group in groups for rule in group["rules"] if rule.get("record") == name)["record"] += "_"
+    assert any(f"exports no {name}" in problem for problem in metrics.problems(objects, names))
+    alert(objects, 'cuvee:questions:share7d{scenario="search"}')
+    assert any("no label scenario" in problem for problem in metrics.problems(objects, names))
 
 
 JOBS = [

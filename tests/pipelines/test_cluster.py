@@ -18,6 +18,7 @@ from pipelines.compile import compile_all, gitops, write_gitops
 ON_GPU = {
     "train_and_deploy": {"train-deep", "train-cf", "train-text"},
     "tune": {"train-deep", "train-cf", "train-text", "tune-members", "tune-members-2", "tune-members-3"},
+    "fine_tune": {"fine-tune"},
 }
 SELECTOR = {"labels": {"pool": "gpu"}}
 GPU = Cluster(gpu=True, node_selector={"pool": "gpu"}, tolerations=(Toleration(key="gpu"),), accelerators=2, queue="q")

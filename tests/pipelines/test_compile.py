@@ -66,7 +66,7 @@ SHOWN = {
         "clicks": CLASSES,
     },
     "tune-members": {"report": "system.HTML"}, "tune-fusion": {"report": "system.HTML"},
-    "states-of-everyone": PAGE, "recommend": PAGE,
+    "states-of-everyone": PAGE, "recommend": PAGE, "fine-tune": PAGE,
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from feast.data_source import PushMode
-from http_calls import JSON, send
+from http_calls import JSON, read, send
 
 from components.common import columns as c
 from components.common.identity import id_key, pseudonym
@@ -120,6 +120,21 @@ def test_a_store_that_is_mounted_read_only_is_said_to_be(tmp_path: Path) -> None
     told = subprocess.run([*mounted, sys.executable, "-c", TELLS, str(tmp_path)], capture_output=True, text=True)
     assert told.stdout == "503 this server's store cannot be written, so events are not kept; " + AGAIN, told.stderr
     assert (tmp_path / RECENT_FILE).read_bytes() == before
+
+
+def test_a_click_counts_once_as_ours_or_not_and_a_late_one_not_at_all(own: Path) -> None:
+    clicks = told(1, "u", "i01", "click", request_id="a" * 32), told(2, "u", "i01", "click")
+    stands = json.loads((own / "watermark.json").read_text())["until"]
+    late = told(3, "u", "i01", "click", timestamp=moment(stands).isoformat())
+    with served(own) as url:
+        for _ in range(2):
+            assert tell(url, *clicks, late)[0] == 200
+        assert [read(url)["cuvee_events_total", ("click", ours)] for ours in ("yes", "no")] == [1, 1]
+        (own / RECENT_FILE).unlink()
+        (own / RECENT_FILE).mkdir()
+        for _ in range(2):
+            assert tell(url, told(4, "u", "i02", "click", request_id="b" * 32))[0] == 503
+        assert [read(url)["cuvee_events_total", ("click", ours)] for ours in ("yes", "no")] == [2, 1]
 
 
 def test_events_before_the_features_are_late_and_those_ahead_are_refused(url: str, store: Path) -> None:

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from infra.checks.metrics import DERIVED, exported
 from serving import metrics
+from serving.drift import BINS
 
 
 def asked(url: str, instance: dict[str, object], headers: dict[str, str] | None = None) -> tuple[Read, Read]:
@@ -44,6 +45,27 @@ def test_what_was_refused_is_counted_by_its_status(url: str) -> None:
     before, after = asked(url, {"scenario": "recommend"}, {"Content-Type": "text/plain"})
     assert risen(before, after, "cuvee_http_requests_total", "415") == 1
     assert risen(before, after, "cuvee_answers_total", "no") == 0
+
+
+def test_a_question_falls_into_its_bins_and_a_list_is_shown(url: str) -> None:
+    before, after = asked(url, {"scenario": "recommend", "user_id": "u07", "k": 3})
+    for labels in (("recommend", "scenario"), ("5-19 items", "history"), ("all asked for", "found")):
+        assert risen(before, after, "cuvee_questions_total", *labels) == 1
+    assert risen(before, after, "cuvee_lists_total") == 1
+    before, after = asked(url, {"scenario": "similar", "item_id": "no such item"})
+    for labels in (("similar", "scenario"), ("unknown", "item")):
+        assert risen(before, after, "cuvee_questions_total", *labels) == 1
+    every = {(which, what) for what, each in BINS.items() for which in each}
+    assert {labels for name, labels in after if name == "cuvee_questions_total"} == every
+
+
+def test_the_shop_s_own_lists_are_shown_to_nobody(url: str) -> None:
+    before = read(url)
+    send(url, V1, json.dumps({"instances": [{"scenario": "recommend"}] * 17}))
+    after = read(url)
+    assert risen(before, after, "cuvee_answers_total", "no") == 17
+    assert risen(before, after, "cuvee_lists_total") == 0
+    assert risen(before, after, "cuvee_questions_total", "recommend", "scenario") == 0
 
 
 def test_one_release_answers_and_its_features_have_a_date(url: str, store: Path) -> None:

@@ -29,7 +29,8 @@ def who():
     time.sleep(1)
     return f"{os.getuid()} {os.getpid()}"
 told = ray.get([ray.remote(who).remote() for _ in range(4)])
-sys.stdout.write(f"{len(set(told))} workers of user {{one.split()[0] for one in told}}")
+users = {one.split()[0] for one in told}
+sys.stdout.write(f"{len(set(told))} workers of user {users}")
 """
 SAFE = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--network", "none", *LIMITS)
 
