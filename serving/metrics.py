@@ -60,9 +60,8 @@ SEVERAL = METRICS_FOLDER in os.environ  # other workers; asked before Feast is i
 QUESTIONS = "POST"
 YES_NO = ("yes", "no")
 Kind = Literal["view", "click", "cart", "purchase", "rating", "review", "share"]
-for _what, _bins in BINS.items():  # a bin that nobody fell into is 0, and not unknown
-    for _bin in _bins:
-        ASKED.labels(_what, _bin)
+_ASKED = {(what, each): ASKED.labels(what, each) for what, bins in BINS.items() for each in bins}
+"""Made at once: a bin that nobody fell into is 0, and not unknown."""
 for _event in get_args(Kind):
     for _ours in YES_NO:
         EVENTS.labels(_event, _ours)
@@ -89,8 +88,8 @@ def asked(told: Iterable[tuple[dict[str, Any], Sequence[tuple[str, str]]]]) -> N
     """Count customers' questions by the bins that they fall into, and the answers that held any item."""
     for answer, bins in told:
         SHOWN.inc(bool(answer["items"]))
-        for what, which in bins:
-            ASKED.labels(what, which).inc()
+        for one in bins:
+            _ASKED[one].inc()
 
 
 def happened(event: Kind, ours: bool) -> None:
