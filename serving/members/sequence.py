@@ -42,12 +42,11 @@ def windows(states: UserStates, length: int) -> tuple[Ints, Ints]:
     """The last *length* entries of every user.
 
     Returns:
-        items and ages, both (n, w) int32 with w <= length, oldest to newest, right-aligned; -1 = padding.
+        items and ages, both (n, length) int32, oldest to newest, right-aligned; -1 = padding.
     """
-    width = int(min(length, states.sizes.max(initial=1)))
-    slot = np.arange(len(states.items)) - states.indptr[1:][states.row_of] + width
+    slot = np.arange(len(states.items)) - states.indptr[1:][states.row_of] + length
     kept = slot >= 0
-    items, ages = (np.full((len(states), width), PAD, dtype=np.int32) for _ in range(2))
+    items, ages = (np.full((len(states), length), PAD, dtype=np.int32) for _ in range(2))
     items[states.row_of[kept], slot[kept]] = states.items[kept]
     ages[states.row_of[kept], slot[kept]] = states.age[kept]
     return items, ages
@@ -109,9 +108,15 @@ class Sequence(Dense):
         return self.vectors[:-1]
 
     def user_vectors(self, states: UserStates) -> Floats:
-        """(n, d) what the tower makes of each user's history; NaN rows where none of it is known."""
+        """(n, d) what the tower makes of each user's history; NaN rows where none of it is known.
+
+        The same in every bit, whoever else is asked about: all histories are as wide as the longest that is read, and
+        one row is read as two, since products with a single row are added up in another order.
+        """
         items, ages = windows(states, self.length)
-        (users,) = self.tower.run(None, {"history": self.vectors[items], "ages": ages})
+        rows = [0, 0] if len(states) == 1 else slice(None)
+        (users,) = self.tower.run(None, {"history": self.vectors[items[rows]], "ages": ages[rows]})
+        users = users[: len(states)]
         known = (items != PAD) & np.isfinite(self.bias[items])
         users[~known.any(axis=1)] = np.nan
         return np.asarray(users, dtype=np.float32)

@@ -118,6 +118,18 @@ def test_exported_equals_trained(encoder: str, protocol: str, passes: str) -> No
     np.testing.assert_allclose(served, keras_scores(towers, *windows(states, 4)), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("encoder", ["mlp", "attention", "transformer", "cnn", "gru", "lstm"])
+def test_a_user_is_the_same_in_every_bit_in_whatever_batch(encoder: str) -> None:
+    prepared = planted_shop(protocol="leave-one-out")
+    folder = trained("leave-one-out", prepared.split.test.name, 7, encoder)[2]
+    member = Sequence.load(folder, Catalogue(prepared.items))
+    rng = np.random.default_rng(0)
+    histories = [rng.permutation(COLD)[: 1 + row % 7].tolist() for row in range(23)]
+    together = member.user_vectors(UserStates.from_items(histories, as_of=9))
+    for row, history in enumerate(histories):
+        np.testing.assert_array_equal(member.user_vectors(UserStates.from_items([history], as_of=9))[0], together[row])
+
+
 def keras_scores(towers: Towers, items: Ints, ages: Ints) -> Floats:
     vectors = towers.item_vectors()
     history = np.where((items >= 0)[..., None], vectors[items], np.float32(0))

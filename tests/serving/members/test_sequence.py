@@ -89,8 +89,10 @@ def test_windows_are_right_aligned_and_keep_the_newest() -> None:
     assert items.tolist() == [[1, 2], [-1, -1], [-1, 3]]
     assert ages.tolist() == [[0, 0], [-1, -1], [-1, 0]]
     items, ages = windows(states(), 50)
-    assert items.tolist() == [[0, 1, 2], [-1, -1, -1], [-1, -1, 3]]
-    assert ages.tolist() == [[1, 0, 0], [-1, -1, -1], [-1, -1, 0]]
+    assert items.shape == ages.shape == (3, 50)
+    assert items[:, -3:].tolist() == [[0, 1, 2], [-1, -1, -1], [-1, -1, 3]]
+    assert ages[:, -3:].tolist() == [[1, 0, 0], [-1, -1, -1], [-1, -1, 0]]
+    assert (items[:, :-3] == -1).all()
 
 
 def test_windows_of_nobody() -> None:
