@@ -12,7 +12,7 @@ from serving.kernels.library import library
 from serving.kernels.lists import best, contenders, gathered, joined
 from serving.kernels.states import Histories, context, newest
 from serving.kernels.trees import NOTHING, Forest, trees_owned, trees_summed
-from serving.kernels.vectors import SCANS, Items, coarse, exact, folded, mixed, refined
+from serving.kernels.vectors import SCANS, Items, added_up, coarse, exact, folded, mixed, refined
 
 __all__ = [
     "NOTHING",
@@ -22,6 +22,7 @@ __all__ = [
     "Histories",
     "Items",
     "Nets",
+    "added_up",
     "attend",
     "best",
     "coarse",

@@ -2,16 +2,19 @@
    See serving/members/codes.py. */
 #include "common.h"
 
-/* out (blocks, LANES): sums of codes (blocks, groups, LANES, 4) times asked (groups, 4). */
-WIDE static void in_steps(const uint8_t *codes, long blocks, long groups, const int8_t *asked, int32_t *out) {
-    for (long block = 0; block < blocks; block++)
-        for (int lane = 0; lane < LANES; lane++) {
-            int32_t sum = 0;
-            for (long group = 0; group < groups; group++)
-                for (int i = 0; i < 4; i++)
-                    sum += codes[((block * groups + group) * LANES + lane) * 4 + i] * asked[group * 4 + i];
-            out[block * LANES + lane] = sum;
-        }
+enum { TOGETHER = 4 }; /* questions for which codes are read once */
+
+/* out (many, blocks, LANES): sums of codes (blocks, groups, LANES, 4) times asked (many, groups, 4). */
+WIDE static void in_steps(const uint8_t *codes, long blocks, long groups, const int8_t *asked, long many, int32_t *out) {
+    for (long q = 0; q < many; q++)
+        for (long block = 0; block < blocks; block++)
+            for (int lane = 0; lane < LANES; lane++) {
+                int32_t sum = 0;
+                for (long group = 0; group < groups; group++)
+                    for (int i = 0; i < 4; i++)
+                        sum += codes[((block * groups + group) * LANES + lane) * 4 + i] * asked[(q * groups + group) * 4 + i];
+                out[(q * blocks + block) * LANES + lane] = sum;
+            }
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -23,17 +26,30 @@ int scans(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni");
 }
 
-__attribute__((target("avx512f,avx512vnni"))) static void at_once(const uint8_t *codes, long blocks, long groups,
-                                                                  const int8_t *asked, int32_t *out) {
+#define VNNI __attribute__((target("avx512f,avx512vnni")))
+
+VNNI static inline __m512i four_of(const int8_t *asked) {
+    int32_t four;
+    memcpy(&four, asked, 4);
+    return _mm512_set1_epi32(four);
+}
+
+/* The same of at most TOGETHER questions; the room of asked and out is that of TOGETHER. */
+VNNI static void at_once(const uint8_t *codes, long blocks, long groups, const int8_t *asked, long many, int32_t *out) {
     for (long block = 0; block < blocks; block++) {
-        __m512i sum = _mm512_setzero_si512();
-        for (long group = 0; group < groups; group++) {
-            int32_t four;
-            memcpy(&four, asked + group * 4, 4);
-            const void *own = codes + (block * groups + group) * 4 * LANES;
-            sum = _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(own), _mm512_set1_epi32(four));
-        }
-        _mm512_storeu_si512(out + block * LANES, sum);
+        __m512i sum[TOGETHER] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
+                                 _mm512_setzero_si512()};
+        const uint8_t *own = codes + block * groups * 4 * LANES;
+        if (many == 1)
+            for (long group = 0; group < groups; group++)
+                sum[0] = _mm512_dpbusd_epi32(sum[0], _mm512_loadu_si512(own + group * 4 * LANES), four_of(asked + group * 4));
+        else
+            for (long group = 0; group < groups; group++) {
+                __m512i codes_of = _mm512_loadu_si512(own + group * 4 * LANES);
+                for (long q = 0; q < TOGETHER; q++)
+                    sum[q] = _mm512_dpbusd_epi32(sum[q], codes_of, four_of(asked + (q * groups + group) * 4));
+            }
+        for (long q = 0; q < many; q++) _mm512_storeu_si512(out + (q * blocks + block) * LANES, sum[q]);
     }
 }
 #else
@@ -41,57 +57,58 @@ int scans(void) { return 0; }
 #define at_once in_steps
 #endif
 
-/* How a question (d,) is told in eight bits: whole numbers times the step that is returned; half: by how much, in all,
-   rounding may be off. */
-static float told(const float *question, long d, int8_t *asked, int32_t *sum, float *half) {
+/* A question in eight bits: whole numbers times step; sum: of them; half: by how much, in all, rounding may be off. */
+typedef struct { float step, half; int32_t sum; } Told;
+
+static Told told(const float *question, long d, int8_t *asked) {
     float highest = 0, all = 0;
     for (long i = 0; i < d; i++) {
         highest = fabsf(question[i]) > highest ? fabsf(question[i]) : highest;
         all += fabsf(question[i]);
     }
-    float step = highest > 0 ? highest / 127 : 1;
-    *sum = 0;
-    *half = all / 2;
+    Told found = {highest > 0 ? highest / 127 : 1, all / 2, 0};
     for (long i = 0; i < d; i++) {
-        asked[i] = (int8_t)lrintf(question[i] / step);
-        *sum += asked[i];
+        int8_t whole = (int8_t)lrintf(question[i] / found.step);
+        found.sum += whole;
+        if (asked) asked[i] = whole;
     }
-    return step;
+    return found;
 }
 
-/* coarse, slack (n, items): products to within slack of questions (n, d) with the vectors of items, and their bias.
-   codes: (blocks, groups, LANES, 4) of v vectors, 128 more than the numbers; steps, sizes: (v,) what one of an item's
-   numbers is worth, and half their sum. place: (items,) whose vector an item has; NULL: its own. bias: (items,).
-   plain: do without the instruction that `scans` asks for. NaN where question or bias is. Returns 0, or -1 without memory. */
-WIDE int coarse(const float *questions, long n, long d, const uint8_t *codes, long blocks, long groups,
-                const float *steps, const float *sizes, long v, const int32_t *place, const float *bias, long items,
-                int plain, float *coarse, float *slack) {
-    int32_t *sums = borrow(CODED, (size_t)(blocks * LANES) * (sizeof *sums + 2 * sizeof(float)) + (size_t)groups * 4);
+/* out (items,): the products that sums stand for, and bias; own: room for (v,). */
+WIDE static void widened(const int32_t *sums, Told question, const float *steps, long v, const int32_t *place,
+                         const float *bias, long items, float *own, float *out) {
+    float *near = place ? own : out;
+    for (long i = 0; i < v; i++) near[i] = (float)(sums[i] - 128 * question.sum) * (steps[i] * question.step);
+    if (place)
+        for (long i = 0; i < items; i++) out[i] = own[place[i]];
+    for (long i = 0; i < items; i++) out[i] += bias[i];
+}
+
+/* coarse (n, items): products of questions (n, d) with the vectors of items, and their bias, to within what `refined`
+   allows for. codes: (blocks, groups, LANES, 4) of v vectors, 128 more than the numbers; steps: (v,) what one of a vector's
+   numbers is worth. place: (items,) whose vector an item has; NULL: its own. bias: (items,). plain: do without the
+   instruction that `scans` asks for. NaN where question or bias is. Returns 0, or -1 without memory. */
+int coarse(const float *questions, long n, long d, const uint8_t *codes, long blocks, long groups, const float *steps,
+           long v, const int32_t *place, const float *bias, long items, int plain, float *coarse) {
+    long wide = blocks * LANES;
+    int32_t *sums = borrow(CODED, (size_t)wide * (TOGETHER + 1) * 4 + (size_t)groups * 4 * TOGETHER);
     if (!sums) return -1;
-    float *own = (float *)(sums + blocks * LANES), *off = own + blocks * LANES;
-    int8_t *asked = (int8_t *)(off + blocks * LANES);
-    for (long q = 0; q < n; q++) {
-        float half, *to = coarse + q * items, *wide = slack + q * items;
-        int32_t all;
-        if (isnan(questions[q * d])) {
-            for (long i = 0; i < items; i++) to[i] = NAN;
-            continue;
-        }
-        memset(asked, 0, (size_t)groups * 4);
-        float step = told(questions + q * d, d, asked, &all, &half);
-        (plain ? in_steps : at_once)(codes, blocks, groups, asked, sums);
-        float *near = place ? own : to, *far = place ? off : wide;
-        for (long i = 0; i < v; i++) {
-            near[i] = (float)(sums[i] - 128 * all) * (steps[i] * step);
-            far[i] = (steps[i] * half + sizes[i] * step) * 1.001f + 1e-6f * fabsf(near[i]);
-        }
-        for (long i = 0; i < items; i++) {
-            if (place) {
-                to[i] = own[place[i]];
-                wide[i] = off[place[i]];
-            }
-            to[i] += bias[i];
-            wide[i] += 1e-6f * fabsf(bias[i]);
+    float *own = (float *)(sums + TOGETHER * wide);
+    int8_t *asked = (int8_t *)(own + wide);
+    for (long start = 0; start < n; start += TOGETHER) {
+        long many = n - start < TOGETHER ? n - start : TOGETHER;
+        Told question[TOGETHER];
+        memset(asked, 0, (size_t)groups * 4 * TOGETHER);
+        for (long q = 0; q < many; q++)
+            if (!isnan(questions[(start + q) * d])) question[q] = told(questions + (start + q) * d, d, asked + q * groups * 4);
+        (plain ? in_steps : at_once)(codes, blocks, groups, asked, many, sums);
+        for (long q = 0; q < many; q++) {
+            float *to = coarse + (start + q) * items;
+            if (isnan(questions[(start + q) * d]))
+                for (long i = 0; i < items; i++) to[i] = NAN;
+            else
+                widened(sums + q * wide, question[q], steps, v, place, bias, items, own, to);
         }
     }
     hand_back(CODED, sums);
@@ -125,14 +142,20 @@ WIDE void exact(const float *questions, long n, long d, const float *vectors, co
 }
 
 /* out (n, k): the items of the k highest exact products, best first, ties to the lower, -1 after the last.
-   coarse (n, items), -inf or NaN for who must not be shown, and slack as above. Returns 0, or -1 without memory. */
+   coarse (n, items) as above, -inf or NaN for who must not be shown. steps, sizes: (items,) what one of the numbers of an
+   item's vector is worth, and half their sum: by so much a coarse product may be off. Returns 0, or -1 without memory. */
 WIDE int refined(const float *questions, long n, long d, const float *vectors, const int32_t *place, const float *bias,
-                 const float *coarse, const float *slack, long items, long k, int32_t *out) {
+                 const float *steps, const float *sizes, const float *coarse, long items, long k, int32_t *out) {
     uint64_t *keys = borrow(CODED, 2 * (size_t)(items + 1) * sizeof *keys);
     if (!keys) return -1;
     for (long q = 0; q < n; q++) {
-        const float *near = coarse + q * items, *far = slack + q * items;
-        float bound = INFINITY;
+        const float *near = coarse + q * items;
+        if (isnan(questions[q * d])) {
+            for (long i = 0; i < k; i++) out[q * k + i] = PAD;
+            continue;
+        }
+        Told question = told(questions + q * d, d, NULL);
+        float step = question.step * 1.001f, half = question.half * 1.001f, bound = INFINITY;
         long count = 0;
         if (best(near, 1, items, k, out + q * k)) {
             hand_back(CODED, keys);
@@ -145,11 +168,16 @@ WIDE int refined(const float *questions, long n, long d, const float *vectors, c
             bound = low < bound ? low : bound;
         }
         for (long i = 0; i < items; i += LANES) {
-            int some = 0;
+            int some = 0, reach[LANES];
             long end = items - i < LANES ? items - i : LANES;
-            for (long lane = 0; lane < end; lane++) some |= near[i + lane] + far[i + lane] >= bound;
+            for (long lane = 0; lane < end; lane++) {
+                float value = near[i + lane];
+                float far = steps[i + lane] * half + sizes[i + lane] * step + 1e-6f * (fabsf(value) + 2 * fabsf(bias[i + lane]));
+                reach[lane] = value + far >= bound;
+                some |= reach[lane];
+            }
             for (long lane = 0; some && lane < end; lane++)
-                if (near[i + lane] + far[i + lane] >= bound && near[i + lane] > -INFINITY) {
+                if (reach[lane] && near[i + lane] > -INFINITY) {
                     const float *own = vectors + (long)(place ? place[i + lane] : i + lane) * d;
                     float score = dot(questions + q * d, own, d) + bias[i + lane];
                     keys[count++] = key_of(score, (uint32_t)(i + lane));

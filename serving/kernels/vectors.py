@@ -1,4 +1,4 @@
-"""Sums and products of vectors; vectors.c, scan.c."""
+"""Sums and products of vectors; vectors.c, sums.c, scan.c."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +45,15 @@ def mixed(indptr: Longs, rows: Ints, weights: Floats, vectors: Floats) -> Floats
     return out
 
 
+def added_up(indptr: Longs, rows: Ints, weights: Floats, matrix: tuple[Ints, Ints, Floats], width: int) -> Floats:
+    """(n, width) see serving.sparse.SparseRows.summed; matrix: its indptr, indices and data."""
+    n = len(indptr) - 1
+    out = np.zeros((n, width), dtype=np.float32)
+    own = ints(matrix[0]), ints(matrix[1]), floats(matrix[2])
+    library.added_up(longs(indptr), ints(rows), floats(weights), n, *own, width, of(FLOAT, out, True))
+    return out
+
+
 def folded(indptr: Longs, items: Ints, weights: Floats, factors: Floats, gram: Array, alpha: float) -> Floats | None:
     """(n, d) see serving.members.als.Als.fold_in; None: a system has no one solution."""
     n, d = len(indptr) - 1, factors.shape[1]
@@ -63,29 +72,30 @@ def folded(indptr: Longs, items: Ints, weights: Floats, factors: Floats, gram: A
 class Items:
     """Vectors (v, d) of items, and the same in eight bits, see serving.members.codes.
 
-    codes: (blocks, groups, 16, 4). steps, sizes: (v,). place: (n_items,) whose vector an item has; None: its own.
+    codes: (blocks, groups, 16, 4). steps: (v,). place: (n_items,) whose vector an item has; None: its own.
+    off: (2, n_items) how far the product with an item may be off: its vector's step, and half the sum of its numbers.
     """
 
     vectors: Floats
     codes: npt.NDArray[np.uint8]
     steps: Floats
-    sizes: Floats
     place: Ints | None
+    off: Floats
 
 
-def coarse(questions: Floats, items: Items, bias: Floats, plain: bool = not SCANS) -> tuple[Floats, Floats]:
-    """(n, n_items) products of (n, d) questions with items, plus bias (n_items,); and how far off they are at most."""
+def coarse(questions: Floats, items: Items, bias: Floats, plain: bool = not SCANS) -> Floats:
+    """(n, n_items) products of (n, d) questions with items, plus bias (n_items,), to within rounding."""
     (n, d), (blocks, groups) = questions.shape, items.codes.shape[:2]
     expect(questions, (n, items.vectors.shape[1]))
-    found, slack = np.empty((2, n, len(bias)), dtype=np.float32)
+    expect(items.off, (2, len(bias)))
+    found = np.empty((n, len(bias)), dtype=np.float32)
     done(
         library.coarse(
-            floats(questions), n, d, of(BYTE, items.codes), blocks, groups, floats(items.steps),
-            floats(items.sizes), len(items.steps), _place(items), floats(bias), len(bias), plain,
-            of(FLOAT, found, True), of(FLOAT, slack, True),
+            floats(questions), n, d, of(BYTE, items.codes), blocks, groups, floats(items.steps), len(items.steps),
+            _place(items), floats(bias), len(bias), plain, of(FLOAT, found, True),
         )
     )  # fmt: skip
-    return found, slack
+    return found
 
 
 def exact(questions: Floats, items: Items, bias: Floats, candidates: Ints) -> Floats:
@@ -97,13 +107,13 @@ def exact(questions: Floats, items: Items, bias: Floats, candidates: Ints) -> Fl
     return out
 
 
-def refined(questions: Floats, items: Items, bias: Floats, found: tuple[Floats, Floats], k: int) -> Ints:
+def refined(questions: Floats, items: Items, bias: Floats, found: Floats, k: int) -> Ints:
     """(n, k) items of the k highest exact products; found: what `coarse` gave, with -inf for what is hidden."""
     (n, d), k = questions.shape, min(k, len(bias))
     out = np.empty((n, k), dtype=np.int32)
     known = floats(questions), n, d, floats(items.vectors), _place(items), floats(bias)
-    near, slack = (floats(part) for part in found)
-    done(library.refined(*known, near, slack, len(bias), k, of(INT, out, True)))
+    off = floats(items.off[0]), floats(items.off[1])
+    done(library.refined(*known, *off, floats(found), len(bias), k, of(INT, out, True)))
     return out
 
 

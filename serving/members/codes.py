@@ -25,7 +25,8 @@ def codes_of(vectors: Floats, place: Ints | None) -> kernels.Items:
     padded[:v, :d] = numbers + 128
     laid = padded.reshape(blocks, LANES, groups, TOGETHER).transpose(0, 2, 1, 3)
     held = np.ascontiguousarray(vectors, dtype=np.float32)
-    return kernels.Items(held, np.ascontiguousarray(laid), steps, sizes, place)
+    off = np.stack([steps, sizes] if place is None else [steps[place], sizes[place]])
+    return kernels.Items(held, np.ascontiguousarray(laid), steps, place, off)
 
 
 class Coded(Opinion):
@@ -44,9 +45,9 @@ class Coded(Opinion):
         self.items, self.questions, self.bias, self.hidden = items, questions, bias, hidden
 
     def _best(self, k: int) -> Ints:
-        coarse, slack = kernels.coarse(self.questions, self.items, self.bias)
+        coarse = kernels.coarse(self.questions, self.items, self.bias)
         self.hidden.apply(coarse)
-        return kernels.refined(self.questions, self.items, self.bias, (coarse, slack), k)
+        return kernels.refined(self.questions, self.items, self.bias, coarse, k)
 
     def at(self, candidates: Ints) -> Floats:
         """See the base."""

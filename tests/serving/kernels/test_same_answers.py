@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy import sparse
 
 from benchmarks.by_numpy import by_numpy
 from benchmarks.made_shop import AS_OF, MadeUsers, made_engine, made_users
@@ -23,7 +24,7 @@ from serving.members.history import HistoryWeights
 from serving.pool import Pool, union
 from serving.queries import DISCOVERY, RECOMMEND
 from serving.ranking import contenders, judged
-from serving.sparse import Weighted, mixed
+from serving.sparse import SparseRows, Weighted, mixed
 from serving.states import UserStates
 from serving.trees import head_of, spread
 
@@ -218,6 +219,14 @@ def test_vectors(states: UserStates) -> None:
     same(lambda: mixed(Weighted(states.indptr, states.items, weights), factors), 1e-5)
     member = Als(factors, known, HistoryWeights(half_life=30.0), 10.0, 1.0)
     same(lambda: member.fold_in(states), 1e-5)
+
+
+def test_sums_of_sparse_rows_in_every_bit(states: UserStates) -> None:
+    rng = np.random.default_rng(1)
+    matrix = sparse.random(ITEMS, 700, 0.02, format="csr", dtype=np.float32, rng=rng)
+    matrix.data[::3] *= -1
+    weights = rng.random(len(states.items)).astype(np.float32)
+    same(lambda: SparseRows(matrix).summed(Weighted(states.indptr, states.items, weights)))
 
 
 @pytest.mark.parametrize("fields", FIELDS)
