@@ -29,6 +29,7 @@ CONTEXT = (
     *("count_leaf", "count_brand", "age_leaf"),
     *("met", "met_age", "met_due"),
 )
+OF_USER = 2  # the first ones are the same for all candidates of a user
 PLACE = {name: place for place, name in enumerate(CONTEXT)}
 SHARES, RECENT = (slice(PLACE[f"{name}_top"], PLACE[f"{name}_brand"] + 1) for name in ("share", "recent"))
 NEVER = -1.0  # the age of what never happened

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from components.common.config import Config
 from serving.arrays import Floats
 from serving.calibration import FEATURES
-from serving.context import CONTEXT
+from serving.context import CONTEXT, OF_USER
 
 Rows = tuple[tuple[float, ...], ...]
 Units = Annotated[Rows, Field(min_length=1)]
@@ -78,16 +78,20 @@ class Gate(Config):
 
     def on(self, context: Floats) -> Floats:
         """(n, H, c) how far each unit is on in the (n, c, len(CONTEXT)) *context*."""
-        slopes, bias, _ = self._arrays
+        slopes, bias, _, _ = self._arrays
         level: Floats = np.matmul(slopes, context.transpose(0, 2, 1))
         level += bias[:, None]
         return np.tanh(level, out=level) if self.activation == "tanh" else (level >= 0).astype(np.float32)
 
     @property
-    def units(self) -> tuple[Floats, Floats, bool]:
-        """(H, G) slopes and (H,) biases over the whole context, read-only, and are the units steps."""
-        slopes, bias, _ = self._arrays
-        return slopes, bias, self.activation == "step"
+    def units(self) -> tuple[Floats, Floats, bool, int]:
+        """(H, G) slopes and (H,) biases over the whole context, read-only, and are the units steps.
+
+        Last how many of the first numbers of the context are all that the gate reads, where those are about the user
+        alone; 0 where it reads more.
+        """
+        slopes, bias, _, alike = self._arrays
+        return slopes, bias, self.activation == "step", alike
 
     @property
     def table(self) -> Floats:
@@ -95,14 +99,15 @@ class Gate(Config):
         return self._arrays[2]
 
     @cached_property
-    def _arrays(self) -> tuple[Floats, Floats, Floats]:
-        """(H, G) slopes and (H,) biases over the whole context as it comes, and (H, K x F) out; read-only."""
+    def _arrays(self) -> tuple[Floats, Floats, Floats, int]:
+        """(H, G) slopes and (H,) biases over the whole context as it comes, and (H, K x F) out; last as in `units`."""
         hidden = np.array(self.hidden)
         inner = hidden[:, :-1] / np.array(self.scale)
         slopes = np.zeros((len(hidden), len(CONTEXT)))
         slopes[:, [CONTEXT.index(name) for name in self.inputs]] = inner
         bias = hidden[:, -1] - inner @ np.array(self.center)
-        return _frozen(slopes), _frozen(bias), _frozen(np.array(self.out))
+        alike = 0 if slopes[:, OF_USER:].any() else OF_USER
+        return _frozen(slopes), _frozen(bias), _frozen(np.array(self.out)), alike
 
 
 def _frozen(values: npt.NDArray[np.float64]) -> Floats:

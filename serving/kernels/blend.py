@@ -22,8 +22,8 @@ from serving.kernels.library import (
 )
 from serving.kernels.trees import Forest, nodes_of
 
-GateArrays = tuple[Floats, Floats, bool]  # slopes (H, G), bias (H,), are the units steps
-_NONE = np.empty(0, dtype=np.float32)
+GateArrays = tuple[Floats, Floats, bool, int]  # see serving.gate.Gate.units
+_NOTHING: GateArrays = (np.empty(0, dtype=np.float32), np.empty(0, dtype=np.float32), False, 0)
 
 
 def features(scores: Floats, valid: npt.NDArray[np.bool_], kinds: int) -> Floats:
@@ -37,19 +37,19 @@ def features(scores: Floats, valid: npt.NDArray[np.bool_], kinds: int) -> Floats
 
 
 def linear(table: Floats, gate: GateArrays | None, rows: Floats, context: Floats) -> Floats:
-    """(n, c) what a table (1 + H, width) makes of rows (n, width, c); gate: slopes (H, G), bias (H,), is it of steps.
+    """(n, c) what a table (1 + H, width) makes of rows (n, width, c) by a gate, if there is one.
 
     See serving.verdict; context: (n, c, G).
     """
     (n, width, c), g = rows.shape, context.shape[2]
-    slopes, bias, steps = gate or (_NONE, _NONE, False)
+    slopes, bias, steps, alike = gate or _NOTHING
     expect(table, (1 + len(bias), width))
     expect(context, (n, c, g))
     out = np.empty((n, c), dtype=np.float32)
     done(
         library.linear(
-            floats(table), width, floats(slopes), floats(bias), len(bias), steps, floats(rows),
-            floats(context), n, c, g, of(FLOAT, out, True),
+            floats(table), width, floats(slopes), floats(bias), len(bias), steps, alike,
+            floats(rows), floats(context), n, c, g, of(FLOAT, out, True),
         )
     )  # fmt: skip
     return out
@@ -102,14 +102,14 @@ def held_back(scores: Floats, member: int, valid: Bools, total: Floats) -> Float
 def weighted(table: Floats, gate: GateArrays | None, rows: Floats, context: Floats, places: Longs) -> Floats:
     """(n, k, members + 1) parts of the linear blend at *places* (n, k), the last 0; see serving.verdict."""
     (n, width, c), (_, k), g = rows.shape, places.shape, context.shape[2]
-    slopes, bias, steps = gate or (_NONE, _NONE, False)
+    slopes, bias, steps, alike = gate or _NOTHING
     expect(table, (1 + len(bias), width))
     expect(context, (n, c, g))
     members = width // 6
     found = np.empty((n, k, members + 1), dtype=np.float32)
     done(
         library.weighted(
-            floats(table), members, floats(slopes), floats(bias), len(bias), steps, floats(rows),
+            floats(table), members, floats(slopes), floats(bias), len(bias), steps, alike, floats(rows),
             floats(context), n, c, g, longs(places), k, of(FLOAT, found, True),
         )
     )  # fmt: skip

@@ -1,36 +1,38 @@
 /* Whose part is what of the few candidates that are shown: see _Side.parts of serving/verdict.py. */
-#include "common.h"
+#include "gate.h"
 
 enum { FEATURES = 6 };
 int trees_owned(const float *columns, long m, long width, long trees, long size, const int64_t *feature,
                 const float *threshold, const int32_t *ruled, const float *owned, long owners, float *out);
 
 /* found (n, k, members + 1): of the candidates at places (n, k) each member's part of the linear blend, the last 0.
-   table: (1 + units, FEATURES * members), gate as in linear.c. rows: (n, FEATURES * members, c); context (n, c, g).
+   table: (1 + units, FEATURES * members), gate and alike as in linear.c. rows: (n, FEATURES * members, c); context (n, c, g).
    Returns 0, or -1 without memory. */
 WIDE int weighted(const float *table, long members, const float *slopes, const float *bias, long units, int steps,
-                  const float *rows, const float *context, long n, long c, long g, const int64_t *places, long k,
+                  long alike, const float *rows, const float *context, long n, long c, long g, const int64_t *places, long k,
                   float *found) {
     long width = FEATURES * members;
     float *turned = borrow(HELD, (size_t)((g + units) * LANES + g * LANES + width) * sizeof *turned);
     if (!turned) return -1;
     float *on = turned + g * LANES, *near = on + units * LANES, *weights = near + g * LANES;
-    for (long q = 0; q < n; q++)
+    long moved = alike ? 0 : units; /* by each candidate's own context */
+    for (long q = 0; q < n; q++) {
+        if (alike) settled(table, width, slopes, bias, units, steps, alike, context + q * c * g, c, g, weights);
         for (long start = 0; start < k; start += LANES) {
             long count = k - start < LANES ? k - start : LANES;
-            for (long lane = 0; lane < count && units; lane++)
+            for (long lane = 0; lane < count && moved; lane++)
                 memcpy(near + lane * g, context + (q * c + places[q * k + start + lane]) * g, (size_t)g * sizeof *near);
-            if (units) turn(near, count, g, turned);
-            for (long unit = 0; unit < units; unit++) {
+            if (moved) turn(near, count, g, turned);
+            for (long unit = 0; unit < moved; unit++) {
                 Many level = all_of(bias[unit]);
                 for (long i = 0; i < g; i++) level += slopes[unit * g + i] * load(turned + i * LANES);
-                store(on + unit * LANES, steps ? pick(level >= 0, all_of(1.0f), all_of(0.0f)) : tanh_of(level));
+                store(on + unit * LANES, switched(level, steps));
             }
             for (long lane = 0; lane < count; lane++) {
                 long place = places[q * k + start + lane];
                 float *own = found + (q * k + start + lane) * (members + 1);
-                memcpy(weights, table, (size_t)width * sizeof *weights);
-                for (long unit = 0; unit < units; unit++) {
+                if (!alike) memcpy(weights, table, (size_t)width * sizeof *weights);
+                for (long unit = 0; unit < moved; unit++) {
                     float level = on[unit * LANES + lane];
                     const float *more = table + (1 + unit) * width;
                     for (long i = 0; i < width; i++) weights[i] += level * more[i];
@@ -43,6 +45,7 @@ WIDE int weighted(const float *table, long members, const float *slopes, const f
                     }
             }
         }
+    }
     hand_back(HELD, turned);
     return 0;
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,10 @@ from components.common.moments import DAY
 from serving import kernels
 from serving.arrays import PAD, gather_all, top_k
 from serving.breadth import held_back
-from serving.calibration import feature_rows
+from serving.calibration import FEATURES, feature_rows
 from serving.engine import Engine
 from serving.evidence import Evidence
+from serving.gate import Gate
 from serving.instances import parse
 from serving.members.als import Als
 from serving.members.history import HistoryWeights
@@ -169,6 +170,33 @@ def test_parts_of_what_is_shown(engine: Engine, pool: Pool, kept: slice) -> None
     evidence = Evidence(whole.members[kept], whole.scores[:, :, kept], whole.valid, whole.context, whole.traces)
     some = Pool(pool.candidates, evidence.scores, evidence.members, {}, pool.context, pool.traces)
     same(lambda: judged(some, blend).parts(places), 2e-4)
+
+
+@pytest.mark.parametrize("inputs", [("history",), ("history", "recency"), ("history", "price")])
+@pytest.mark.parametrize("activation", ["tanh", "step"])
+@pytest.mark.parametrize("units", [1, 8, 13])
+def test_gates_of_the_user_alone_and_of_the_candidate(
+    engine: Engine, pool: Pool, inputs: tuple[str, ...], activation: Literal["tanh", "step"], units: int
+) -> None:
+    assert engine.fusion is not None
+    assert pool.context is not None
+    blend, rng = engine.fusion.blend(DISCOVERY), np.random.default_rng(units)
+    width = len(blend.members) * len(FEATURES)
+    hidden, out = rng.normal(size=(units, len(inputs) + 1)), rng.normal(0, 0.1, (units, width))
+    gate = Gate(
+        inputs=inputs, center=(1.0,) * len(inputs), scale=(2.0,) * len(inputs), activation=activation,
+        hidden=tuple(map(tuple, hidden.tolist())), out=tuple(map(tuple, out.tolist())),
+    )  # fmt: skip
+    gated = blend.model_copy(update={"gate": gate, "trees": None, "attention": None, "reach": 0.0, "seats": 0})
+    turned = replace(  # padding before the candidates: what is about the user is not read off it
+        pool, candidates=pool.candidates[:, ::-1].copy(), scores=pool.scores[:, ::-1].copy(),
+        context=pool.context[:, ::-1].copy(), traces=None,
+    )  # fmt: skip
+    assert (turned.candidates[:, 0] == PAD).any()
+    for asked in (pool, turned):
+        same(lambda asked=asked: np.where(asked.valid, judged(asked, gated).total, 0), 2e-5)  # type: ignore[misc]
+        places = np.broadcast_to(np.arange(0, 40, 2), (len(pool.candidates), 20))
+        same(lambda asked=asked, at=places: judged(asked, gated).parts(at), 2e-5)  # type: ignore[misc]
 
 
 def test_trees_of_values_that_are_thresholds(engine: Engine) -> None:
