@@ -13,6 +13,7 @@ from components.evaluate.metrics import LONGEST, auc, eligible
 from components.evaluate.relevance import Relevance
 from serving.arrays import PAD, Bools, Floats, Ints, Longs
 from serving.engine import RECALL, Engine
+from serving.opinion import Rows
 from serving.pool import Pool, Ranking
 from serving.queries import RECOMMEND
 from serving.ranking import judged, shown
@@ -25,7 +26,7 @@ WORKERS = min(2, os.cpu_count() or 1)
 
 @dataclass(frozen=True)
 class Judged:
-    """Lists of n users. items: (n, 20) catalogue rows, -1 after the last. auc: (n,)."""
+    """Lists of n users. items: (n, 20) catalogue rows, -1 after the last. auc: (n,), NaN where it was not asked for."""
 
     items: Ints
     auc: Doubles
@@ -95,7 +96,8 @@ def judge(
         relevance: what they came to want.
         task: `discovery` or `next_basket`.
         workers: batches under way at once.
-        asked: (m,) places of the users, ascending, for whom the blends that do not serve are ranked too; None: all.
+        asked: (m,) places of the users, ascending, for whom the blends that do not serve are ranked too, and every AUC
+            found, which takes whole rows of scores; None: all.
     """
     if engine.fusion is None:
         raise ValueError("judge: an engine without fusion cannot be evaluated")
@@ -129,18 +131,26 @@ def _judge_batch(
 ) -> Outcome:
     """One batch, by the blend that serves and by *methods*."""
     queries = engine.queries(RECOMMEND, states)
-    rows = engine.full_scores(queries, task)
-    pool = engine.pool_of(queries, rows, task)
+    pool = engine.pool(queries, task)
     truth = relevance.rows, relevance.items
-    among = eligible(next(iter(rows.values())), *truth)  # what is hidden is hidden from every member
+    open_to = Rows.masked(
+        np.zeros((len(states), len(engine.catalogue)), dtype=np.float32), engine.rulebook.hidden(task, states)
+    )
+    among = eligible(open_to.scores, *truth)
+    unasked = np.full(len(states), np.nan)
+    whole = (
+        {name: auc(scores, *truth, among) for name, scores in engine.full_scores(queries, task).items()}
+        if methods
+        else {}
+    )
     members = {
-        name: Judged(_wide(pool.channels[name][:, :LONGEST]), auc(scores, *truth, among))
-        for name, scores in rows.items()
+        name: Judged(_wide(channel[:, :LONGEST]), whole.get(name, unasked)) for name, channel in pool.channels.items()
     }
 
     def judged_by(method: str, k: int = LONGEST) -> tuple[Ranking, Judged]:
         best, items, scores = _ranked(engine, pool, task, method, k)
-        return best, Judged(_wide(best.items[:, :LONGEST]), _pool_auc(items, scores, relevance, among))
+        above = _pool_auc(items, scores, relevance, among) if methods else unasked
+        return best, Judged(_wide(best.items[:, :LONGEST]), above)
 
     chosen = engine.fusion.tasks[task].chosen  # type: ignore[union-attr]
     best, fused = judged_by(chosen, RECALL)
