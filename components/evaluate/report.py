@@ -125,10 +125,9 @@ def _cost(metrics: Mapping[str, Any]) -> str:
     return (
         f"<h2>Gain and loss against {escape(best)}</h2><p>{escape(told)}</p>"
         + table(("", "fused", best, "change"), rows, markup=True)
-        + '<p class="note">Higher novelty means rarer items, not better ones. AUC is that of the users for whom all blends '
-        "are ranked; in that of a blend, items that no channel recalled count as ties. The oracle, the best member chosen "
-        "for each user afterwards, reaches NDCG@10 "
-        f"{number((metrics['oracle'] or {}).get(NDCG))}.</p>"
+        + '<p class="note">Higher novelty means rarer items, not better ones. AUC is that of the users for whom all '
+        "blends are ranked; in that of a blend, items that no channel recalled count as ties. The oracle, the best "
+        f"member chosen for each user afterwards, reaches NDCG@10 {number((metrics['oracle'] or {}).get(NDCG))}.</p>"
     )
 
 
