@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from components.common.config import Config
-from components.train_rules.pruned import assemble, strongest
+from components.train_rules.pruned import assemble, strongest_of
 
 BLOCK = 1024
 
@@ -31,13 +31,17 @@ def complements(baskets: sparse.csr_matrix, config: ComplementsConfig) -> sparse
     parts = []
     for start in range(0, by_item.shape[0], BLOCK):
         own = by_item[start : start + BLOCK]
-        if not own.nnz:
-            continue
-        together = (own @ weighted).toarray()
-        together[(own @ held).toarray() < config.least_baskets] = 0
-        rows = np.arange(start, start + len(together))
-        together[np.arange(len(rows)), rows] = 0
-        together /= popularity[rows, None] ** config.anchor_power * popularity[None, :] ** config.related_power
-        row, column, value = strongest(together.astype(np.float32), config.neighbours)
-        parts.append((row + np.int32(start), column, value))
+        together, counted = (_in_order(own @ other) for other in (weighted, held))
+        rows = np.repeat(np.arange(start, start + own.shape[0]), np.diff(together.indptr))
+        columns = together.indices
+        chance = popularity[rows] ** config.anchor_power * popularity[columns] ** config.related_power
+        kept = (counted.data >= config.least_baskets) & (rows != columns)
+        found = rows[kept], columns[kept], (together.data / chance)[kept].astype(np.float32)
+        parts.append(strongest_of(*found, config.neighbours))
     return assemble(parts, baskets.shape[1])
+
+
+def _in_order(product: sparse.csr_matrix) -> sparse.csr_matrix:
+    """The product with the columns of every row ascending, so that two of the same baskets have the same places."""
+    product.sort_indices()
+    return product

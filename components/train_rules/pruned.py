@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from components.common.files import write_json
-from serving.arrays import Floats, Ints, top_k
+from serving.arrays import Floats, Ints, Longs, top_k
 from serving.members.base import MEMBER_FILE
 
 
@@ -16,6 +16,16 @@ def strongest(block: Floats, k: int) -> tuple[Ints, Ints, Floats]:
     rows, places = np.nonzero(chosen >= 0)
     columns = chosen[rows, places]
     return rows.astype(np.int32), columns, block[rows, columns]
+
+
+def strongest_of(rows: Longs, columns: Ints, values: Floats, k: int) -> tuple[Ints, Ints, Floats]:
+    """The k highest of each row's entries, ties by the lower column, of entries above 0 by row and column."""
+    order = np.lexsort((columns, -values, rows))
+    order = order[values[order] > 0]
+    own = rows[order]
+    first = np.searchsorted(own, own)  # where the entries of its row begin
+    order = order[np.arange(len(order)) - first < k]
+    return rows[order].astype(np.int32), columns[order].astype(np.int32), values[order]
 
 
 def assemble(parts: list[tuple[Ints, Ints, Floats]], n_items: int) -> sparse.csr_matrix:

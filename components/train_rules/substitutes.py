@@ -24,8 +24,9 @@ class SubstitutesConfig(Config):
 
 
 def kinds(categories: list[str], least: int) -> list[tuple[Longs, Longs]]:
-    """Pairs (items, their candidates): the items whose deepest category of at least *least* items is the same.
+    """Pairs (items, their candidates), ascending: the items whose deepest category of at least *least* items is one.
 
+    The items are among their candidates.
     Items without a category, or whose whole path is rare, have the whole catalogue as candidates.
     """
     below: dict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -59,15 +60,18 @@ def substitutes(
         config: weights and limits.
     """
     maker = _codes(brands)
+    named = (maker >= 0).any()
     by_users, by_baskets = (_columns_of_length_one(counts) for counts in (users, baskets))
     parts = []
     for rows, columns in _blocks(kinds(categories, config.least_group)):
-        apart = (by_users[:, rows].T @ by_users[:, columns]).toarray()
-        apart -= (by_baskets[:, rows].T @ by_baskets[:, columns]).toarray()
-        evidence = vectors[rows] @ vectors[columns].T + config.behaviour_weight * np.maximum(apart, 0)
-        evidence += config.brand_bonus * ((maker[rows, None] == maker[columns]) & (maker[rows, None] >= 0))
-        evidence[rows[:, None] == columns] = 0
-        row, column, value = strongest(evidence.astype(np.float32), config.neighbours)
+        apart = by_users[:, rows].T @ by_users[:, columns] - by_baskets[:, rows].T @ by_baskets[:, columns]
+        near = np.asarray(vectors[rows] @ vectors[columns].T, dtype=np.float32)
+        alike = apart.maximum(0).tocoo()
+        near[alike.row, alike.col] += (config.behaviour_weight * alike.data).astype(np.float32)
+        if named:
+            near[(maker[rows, None] == maker[columns]) & (maker[rows, None] >= 0)] += np.float32(config.brand_bonus)
+        near[np.arange(len(rows)), np.searchsorted(columns, rows)] = 0
+        row, column, value = strongest(near, config.neighbours)
         parts.append((rows[row].astype(np.int32), columns[column].astype(np.int32), value))
     return assemble(parts, len(vectors))
 
