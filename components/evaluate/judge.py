@@ -13,7 +13,6 @@ from components.evaluate.metrics import LONGEST, auc, eligible
 from components.evaluate.relevance import Relevance
 from serving.arrays import PAD, Bools, Floats, Ints, Longs
 from serving.engine import RECALL, Engine
-from serving.opinion import Rows
 from serving.pool import Pool, Ranking
 from serving.queries import RECOMMEND
 from serving.ranking import judged, shown
@@ -133,16 +132,12 @@ def _judge_batch(
     queries = engine.queries(RECOMMEND, states)
     pool = engine.pool(queries, task)
     truth = relevance.rows, relevance.items
-    open_to = Rows.masked(
-        np.zeros((len(states), len(engine.catalogue)), dtype=np.float32), engine.rulebook.hidden(task, states)
-    )
-    among = eligible(open_to.scores, *truth)
+    hidden = np.zeros((len(states), len(engine.catalogue)), dtype=np.float32)
+    engine.rulebook.hidden(task, states).apply(hidden)
+    among = eligible(hidden, *truth)  # what is hidden is hidden from every member
+    rows = engine.full_scores(queries, task) if methods else {}
+    whole = {name: auc(scores, *truth, among) for name, scores in rows.items()}
     unasked = np.full(len(states), np.nan)
-    whole = (
-        {name: auc(scores, *truth, among) for name, scores in engine.full_scores(queries, task).items()}
-        if methods
-        else {}
-    )
     members = {
         name: Judged(_wide(channel[:, :LONGEST]), whole.get(name, unasked)) for name, channel in pool.channels.items()
     }

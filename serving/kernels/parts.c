@@ -17,7 +17,7 @@ WIDE int weighted(const float *table, long members, const float *slopes, const f
     float *on = turned + g * LANES, *near = on + units * LANES, *weights = near + g * LANES;
     long moved = alike ? 0 : units; /* by each candidate's own context */
     for (long q = 0; q < n; q++) {
-        if (alike) settled(table, width, slopes, bias, units, steps, alike, context + q * c * g, c, g, weights);
+        if (alike && c) settled(table, width, slopes, bias, units, steps, alike, context + q * c * g, c, g, weights);
         for (long start = 0; start < k; start += LANES) {
             long count = k - start < LANES ? k - start : LANES;
             for (long lane = 0; lane < count && moved; lane++)

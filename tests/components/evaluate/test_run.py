@@ -17,10 +17,12 @@ from components.common.errors import DataError, ReleaseError
 from components.common.prepared import Prepared
 from components.evaluate.judge import judge
 from components.evaluate.known_relations import read_relations
+from components.evaluate.metrics import auc
 from components.evaluate.relevance import relevant
 from components.evaluate.run import _groups, evaluate
 from serving.engine import Engine
 from serving.features import HistoricalStates
+from serving.queries import RECOMMEND
 
 TOP = {
     "schema_version", "protocol", "seed", "effort", "as_of", "release", "dataset", "members", "methods", "fused",
@@ -103,6 +105,17 @@ def test_batches_change_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_array_equal(pieces.fused.items, whole.fused.items)
     np.testing.assert_array_equal(pieces.members["popularity"].auc, whole.members["popularity"].auc)
     np.testing.assert_allclose(pieces.curves["fused"], whole.curves["fused"])
+
+
+def test_auc_is_among_the_items_that_may_be_shown(run: Run) -> None:
+    shop, engine = run.prepared, Engine.load(run.root / "release")
+    truth = relevant(shop, shop.split.test, "discovery")
+    history = HistoricalStates.load(run.root / "features" / "states" / "test.parquet", engine.catalogue)
+    states = history.states(shop.users[c.USER_ID].tolist(), VISIT_4)
+    found = judge(engine, states, truth, "discovery")
+    for name, scores in engine.full_scores(engine.queries(RECOMMEND, states), "discovery").items():
+        assert np.isneginf(scores).any()
+        np.testing.assert_array_equal(found.members[name].auc, auc(scores, truth.rows, truth.items))
 
 
 def without_auc(values: Any) -> Any:
