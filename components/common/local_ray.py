@@ -25,12 +25,15 @@ def connected(workers: int) -> ModuleType:
     """
     os.environ.setdefault(_REPORTS, "0")
     named = bool(os.environ.get(ADDRESS_VARIABLE))
-    if not named:  # named after other systems, heeded on Linux too; Ray must not have been imported before
+    if not named:  # named after other systems, heeded on Linux too
         os.environ.setdefault(_REACHABLE, "0")
     try:
         import ray
+        from ray._private import ray_constants
     except ImportError as error:
         raise ConfigError(f"found {workers} workers of Ray to ask, and no Ray. Install cuvee[ray].") from error
+    if not named:  # Ray reads the variable at its import, and others may have imported it before
+        ray_constants.ENABLE_RAY_CLUSTER = os.environ[_REACHABLE] != "0"
     if not ray.is_initialized():
         _start(ray, {} if named else {"address": "local", "num_cpus": workers})
     return ray

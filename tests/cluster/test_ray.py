@@ -50,6 +50,8 @@ def ray() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("RAY_worker_niceness", "0")  # else 15: beside other work its workers would hardly get on
+        patch.delenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", raising=False)
+        importlib.import_module("ray")  # as others may have done before
         ray = connected(WORKERS)
         yield ray
         ray.shutdown()
