@@ -119,10 +119,16 @@ INLINE float dot(const float *a, const float *b, long d) {
     Many sum = {0};
     long i = 0;
     for (; i + LANES <= d; i += LANES) sum += load(a + i) * load(b + i);
-    float rest = 0, total = 0;
+    float rest = 0;
     for (; i < d; i++) rest += a[i] * b[i];
-    for (int lane = 0; lane < LANES; lane++) total += sum[lane];
-    return total + rest;
+    for (int half = LANES / 2; half; half /= 2)
+        for (int lane = 0; lane < half; lane++) sum[lane] += sum[lane + half];
+    return sum[0] + rest;
+}
+
+/* The row of vectors (v, d) that an item has. */
+INLINE const float *row_of(const float *vectors, const int32_t *place, long item, long d) {
+    return vectors + (place ? place[item] : item) * d;
 }
 
 /* out (n, c): products of questions (n, d) with the vectors of items at candidates (n, c), and their bias; NaN where one
@@ -131,13 +137,13 @@ WIDE void exact(const float *questions, long n, long d, const float *vectors, co
                 const int32_t *candidates, long c, float *out) {
     for (long q = 0; q < n; q++)
         for (long i = 0; i < c; i++) {
-            int32_t item = candidates[q * c + i];
+            int32_t item = candidates[q * c + i], next = i + AHEAD < c ? candidates[q * c + i + AHEAD] : PAD;
+            if (next >= 0) soon(row_of(vectors, place, next, d), d * 4);
             if (item < 0) {
                 out[q * c + i] = NAN;
                 continue;
             }
-            const float *own = vectors + (long)(place ? place[item] : item) * d;
-            out[q * c + i] = dot(questions + q * d, own, d) + bias[item];
+            out[q * c + i] = dot(questions + q * d, row_of(vectors, place, item, d), d) + bias[item];
         }
 }
 
@@ -162,9 +168,11 @@ WIDE int refined(const float *questions, long n, long d, const float *vectors, c
             return -1;
         }
         for (long i = 0; i < k; i++) {
-            int32_t item = out[q * k + i]; /* as many as are wanted score so much: nobody below is among the best */
+            int32_t item = out[q * k + i], next = i + AHEAD < k ? out[q * k + i + AHEAD] : PAD;
+            if (next >= 0) soon(row_of(vectors, place, next, d), d * 4);
+            /* as many as are wanted score so much: nobody below is among the best */
             float low = -INFINITY;
-            if (item >= 0) low = dot(questions + q * d, vectors + (long)(place ? place[item] : item) * d, d) + bias[item];
+            if (item >= 0) low = dot(questions + q * d, row_of(vectors, place, item, d), d) + bias[item];
             bound = low < bound ? low : bound;
         }
         for (long i = 0; i < items; i += LANES) {
@@ -178,8 +186,7 @@ WIDE int refined(const float *questions, long n, long d, const float *vectors, c
             }
             for (long lane = 0; some && lane < end; lane++)
                 if (reach[lane] && near[i + lane] > -INFINITY) {
-                    const float *own = vectors + (long)(place ? place[i + lane] : i + lane) * d;
-                    float score = dot(questions + q * d, own, d) + bias[i + lane];
+                    float score = dot(questions + q * d, row_of(vectors, place, i + lane, d), d) + bias[i + lane];
                     keys[count++] = key_of(score, (uint32_t)(i + lane));
                 }
         }

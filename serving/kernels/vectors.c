@@ -12,9 +12,11 @@ INLINE void strip(const int32_t *rows, const float *weights, long count, const f
         return;
     }
     Many own[STRIP / LANES] = {{0}};
-    for (long e = 0; e < count; e++)
+    for (long e = 0; e < count; e++) {
+        if (e + AHEAD < count) soon(vectors + (long)rows[e + AHEAD] * d + from, STRIP * 4);
         for (int i = 0; i < STRIP / LANES; i++)
             own[i] += weights[e] * load(vectors + (long)rows[e] * d + from + i * LANES);
+    }
     for (int i = 0; i < STRIP / LANES; i++) store(sum + from + i * LANES, own[i]);
 }
 
@@ -81,6 +83,7 @@ WIDE int folded(const int64_t *indptr, const int32_t *items, const float *weight
         memcpy(a, gram, (size_t)(d * d) * sizeof *a);
         memset(right, 0, (size_t)d * sizeof *right);
         for (long e = indptr[q]; e < indptr[q + 1]; e++) {
+            if (e + AHEAD < indptr[n]) soon(factors + (long)items[e + AHEAD] * d, d * 4);
             if (!(weights[e] > 0)) continue;
             const float *row = factors + (long)items[e] * d;
             weight[held] = (double)((float)alpha * weights[e]);
