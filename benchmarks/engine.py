@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.by_numpy import by_numpy
 from benchmarks.made_shop import made_engine, made_users
+from benchmarks.yardstick import slower, yardstick_ms
 from components.common.errors import CuveeError
 from components.common.files import read_json, write_json
 from components.deploy.publish import champion
@@ -206,6 +207,7 @@ def measure(engine: Engine, users: Sequence[str], port: "StatePort") -> Found:
         "steps": time_steps(engine, users, port),
         "batch": time_batch(engine, users, port),
         "share_of_numpy": {str(many): work_by_numpy(engine, asked["recommend"], port, many) for many in (1, 32)},
+        "yardstick_ms": yardstick_ms(),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -230,14 +232,16 @@ def of_made(n_items: int) -> Found:
 def tell(name: str, found: Found) -> None:
     """One line for each scenario, one for the steps, one for the batch."""
     log.info("%s: %d items, members %s", name, found["items"], ", ".join(found["members"]))
+    rate = slower(found["yardstick_ms"])
+    log.info("  the yardstick takes %.2f ms, %.2f times that of the goals' machine", found["yardstick_ms"], rate)
     for scenario, values in found["scenarios"].items():
         told = "  ".join(f"{key.removesuffix('_ms')} {values[key]:.2f}" for key in ("p50_ms", "p99_ms", "cpu_ms"))
-        log.info("  %-20s %s ms", scenario, told)
+        log.info("  %-20s %s ms; there p50 %.2f", scenario, told, values["p50_ms"] / rate)
     log.info("  steps of recommend: %s", "  ".join(f"{step} {found['steps'][step]:.2f}" for step in STEPS))
     batch = found["batch"]
     for what, name in (("batch", ""), ("CF alone", "cf_")):
         pair = batch[f"{name}users_a_second"], batch[f"{name}users_a_second_of_all_cores"]
-        log.info("  %s: %.0f users/s a core, %.0f of all cores", what, *pair)
+        log.info("  %s: %.0f users/s a core, %.0f of all cores; there %.0f", what, *pair, pair[1] * rate)
     shares = found["share_of_numpy"]
     log.info("  compiled: %.2f of NumPy's work, %.2f in batches of 32", shares["1"], shares["32"])
     rest = batch["furthest"], batch["moved"], found["peak_mb"]

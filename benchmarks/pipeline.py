@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.quality.page import put, table
 from benchmarks.quality.shops import EVENTS, Case, known, of_users, tables
 from benchmarks.quality.steps import QUIET, ROOT, THREADS, Kept, Step, composition
+from benchmarks.yardstick import slower, yardstick_ms
 from components.common.config import Effort
 from components.common.files import read_json, write_json, write_text
 from components.common.identity import KEY_VARIABLE
@@ -54,13 +56,17 @@ def measure(case: Case, effort: Effort, out: Path, interactions: int, seed: int)
         "data": str(data.resolve()), "protocol": case.protocol, "effort": effort, "seed": seed,
         "store": str((out / "store").resolve()),
     }  # fmt: skip
-    stages = {}
+    stages, yardsticks = {}, []
     for step in composition(arguments, last=(LAST,)):
         kept.run([step])
+        yardsticks.append(yardstick_ms())
         stages[step.name] = _stage(kept, step)
         log.info("%-8s %-12s %s", case.name, step.name, stages[step.name])
     events = len(pd.read_parquet(data / EVENTS, columns=[]))
-    return {"interactions": events, "protocol": case.protocol, "effort": effort, "stages": stages}
+    return {
+        "interactions": events, "protocol": case.protocol, "effort": effort, "stages": stages,
+        "yardstick_ms": float(np.median(yardsticks)),
+    }  # fmt: skip
 
 
 def _stage(kept: Kept, step: Step) -> Numbers:
@@ -121,9 +127,14 @@ def _conditions(runs: dict[str, Numbers]) -> str:
 def _goal(name: str, run: Numbers) -> str:
     sums, seconds = work(run), GOALS[run["effort"]]
     holds = "holds" if sums["cpu_s"] <= seconds and sums["peak_mb"] <= GOAL_MB else "**does not hold**"
+    rate = slower(run["yardstick_ms"])
+    there = (
+        f"The yardstick (`benchmarks/yardstick.py`) took {rate:.2f} times as long as on the machine on which this "
+        f"goal was set: some {sums['cpu_s'] / rate:.0f} s there."
+    )
     return (
         f"{name}: {sums['cpu_s']:.0f} CPU s of work without {ASIDE} ({sums['wall_s']:.0f} s on the clock), at most "
-        f"{sums['peak_mb']:,.0f} MB; goal {seconds:.0f} s and {GOAL_MB:,} MB: {holds}."
+        f"{sums['peak_mb']:,.0f} MB; goal {seconds:.0f} s and {GOAL_MB:,} MB: {holds}. {there}"
     )
 
 
