@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("benchmarks")
 REPETITIONS, REQUESTS, USERS = 5, 200, 1024
+FEW = 9  # times that the yardstick is taken before each repetition
 BUSY = 1.0  # load average per core above which a timing would not be worth keeping
 MADE = (12_000, 100_000, 1_000_000)
 STEPS = ("states", "recall", "features", "blend", "why")
@@ -68,9 +69,13 @@ def requests(engine: Engine, users: Sequence[str], seed: int = 0) -> dict[str, l
 
 
 def time_scenario(engine: Engine, instances: list[Instance], port: "StatePort") -> dict[str, float]:
-    """Milliseconds of one request: median and 99th percentile, and the median of its work on the processor."""
-    medians, tails, work = [], [], []
+    """Milliseconds of one request: median and 99th percentile, and the median of its work on the processor.
+
+    slower: how many times as long as on the machine of the goals anything took here meanwhile, by the yardstick.
+    """
+    medians, tails, work, rates = [], [], [], []
     for _ in range(REPETITIONS):
+        rates.append(slower(yardstick_ms(FEW)))
         taken, worked = [], []
         for instance in instances:
             started, busy = time.perf_counter(), time.thread_time()
@@ -80,7 +85,9 @@ def time_scenario(engine: Engine, instances: list[Instance], port: "StatePort") 
         medians.append(np.median(taken))
         tails.append(np.percentile(taken, 99))
         work.append(np.median(worked))
-    return {"p50_ms": float(np.median(medians)), "p99_ms": float(np.median(tails)), "cpu_ms": float(np.median(work))}
+    found: dict[str, list[Any]] = {"p50_ms": medians, "p99_ms": tails, "cpu_ms": work, "slower": rates}
+    there = np.median(np.array(medians) / np.array(rates))
+    return {name: float(np.median(one)) for name, one in found.items()} | {"p50_there_ms": float(there)}
 
 
 def time_steps(engine: Engine, users: Sequence[str], port: "StatePort") -> dict[str, float]:
@@ -126,8 +133,12 @@ def time_batch(engine: Engine, users: Sequence[str], port: "StatePort") -> Found
     furthest, moved = _difference(single, whole)
     found: Found = {"furthest": furthest, "moved": moved}
     for name, work in (("", blend), ("cf_", cf)):
+        rates = [slower(yardstick_ms(FEW))]
         found[f"{name}users_a_second"] = len(users) / _work_of(work)
+        rates.append(slower(yardstick_ms(FEW)))
         found[f"{name}users_a_second_of_all_cores"] = len(users) / _each_of_all(work)
+        rates.append(slower(yardstick_ms(FEW)))
+        found[f"{name}slower"] = float(np.median(rates))
     return found
 
 
@@ -207,7 +218,6 @@ def measure(engine: Engine, users: Sequence[str], port: "StatePort") -> Found:
         "steps": time_steps(engine, users, port),
         "batch": time_batch(engine, users, port),
         "share_of_numpy": {str(many): work_by_numpy(engine, asked["recommend"], port, many) for many in (1, 32)},
-        "yardstick_ms": yardstick_ms(),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -232,16 +242,16 @@ def of_made(n_items: int) -> Found:
 def tell(name: str, found: Found) -> None:
     """One line for each scenario, one for the steps, one for the batch."""
     log.info("%s: %d items, members %s", name, found["items"], ", ".join(found["members"]))
-    rate = slower(found["yardstick_ms"])
-    log.info("  the yardstick takes %.2f ms, %.2f times that of the goals' machine", found["yardstick_ms"], rate)
     for scenario, values in found["scenarios"].items():
         told = "  ".join(f"{key.removesuffix('_ms')} {values[key]:.2f}" for key in ("p50_ms", "p99_ms", "cpu_ms"))
-        log.info("  %-20s %s ms; there p50 %.2f", scenario, told, values["p50_ms"] / rate)
+        there = f"p50 {values['p50_there_ms']:.2f} where the yardstick is 1 ({values['slower']:.2f} here)"
+        log.info("  %-20s %s ms; %s", scenario, told, there)
     log.info("  steps of recommend: %s", "  ".join(f"{step} {found['steps'][step]:.2f}" for step in STEPS))
     batch = found["batch"]
     for what, name in (("batch", ""), ("CF alone", "cf_")):
         pair = batch[f"{name}users_a_second"], batch[f"{name}users_a_second_of_all_cores"]
-        log.info("  %s: %.0f users/s a core, %.0f of all cores; there %.0f", what, *pair, pair[1] * rate)
+        slow = batch[f"{name}slower"]
+        log.info("  %s: %.0f users/s a core, %.0f of all cores; there %.0f", what, *pair, pair[1] * slow)
     shares = found["share_of_numpy"]
     log.info("  compiled: %.2f of NumPy's work, %.2f in batches of 32", shares["1"], shares["32"])
     rest = batch["furthest"], batch["moved"], found["peak_mb"]

@@ -119,11 +119,10 @@ INLINE float dot(const float *a, const float *b, long d) {
     Many sum = {0};
     long i = 0;
     for (; i + LANES <= d; i += LANES) sum += load(a + i) * load(b + i);
-    float rest = 0;
+    float rest = 0, total = 0;
     for (; i < d; i++) rest += a[i] * b[i];
-    for (int half = LANES / 2; half; half /= 2)
-        for (int lane = 0; lane < half; lane++) sum[lane] += sum[lane + half];
-    return sum[0] + rest;
+    for (int lane = 0; lane < LANES; lane++) total += sum[lane];
+    return total + rest;
 }
 
 /* The row of vectors (v, d) that an item has. */

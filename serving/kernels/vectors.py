@@ -92,17 +92,22 @@ def coarse(questions: Floats, items: Items, bias: Floats, plain: bool = not SCAN
     done(
         library.coarse(
             floats(questions), n, d, of(BYTE, items.codes), blocks, groups, floats(items.steps), len(items.steps),
-            _place(items), floats(bias), len(bias), plain, of(FLOAT, found, True),
+            _row(items.place), floats(bias), len(bias), plain, of(FLOAT, found, True),
         )
     )  # fmt: skip
     return found
 
 
-def exact(questions: Floats, items: Items, bias: Floats, candidates: Ints) -> Floats:
-    """(n, c) products of (n, d) questions with the items at (n, c) candidates, plus bias; NaN for padding (-1)."""
+def exact(questions: Floats, vectors: Floats, place: Ints | None, bias: Floats, candidates: Ints) -> Floats:
+    """(n, c) products of (n, d) questions with the vectors of the items at (n, c) candidates, plus bias (n_items,).
+
+    place: see `Items`. NaN for padding (-1).
+    """
     (n, d), c = questions.shape, candidates.shape[1]
+    expect(vectors, (len(vectors), d))
+    expect(candidates, (n, c))
     out = np.empty((n, c), dtype=np.float32)
-    known = floats(questions), n, d, floats(items.vectors), _place(items), floats(bias)
+    known = floats(questions), n, d, floats(vectors), _row(place), floats(bias)
     library.exact(*known, ints(candidates), c, of(FLOAT, out, True))
     return out
 
@@ -111,11 +116,11 @@ def refined(questions: Floats, items: Items, bias: Floats, found: Floats, k: int
     """(n, k) items of the k highest exact products; found: what `coarse` gave, with -inf for what is hidden."""
     (n, d), k = questions.shape, min(k, len(bias))
     out = np.empty((n, k), dtype=np.int32)
-    known = floats(questions), n, d, floats(items.vectors), _place(items), floats(bias)
+    known = floats(questions), n, d, floats(items.vectors), _row(items.place), floats(bias)
     off = floats(items.off[0]), floats(items.off[1])
     done(library.refined(*known, *off, floats(found), len(bias), k, of(INT, out, True)))
     return out
 
 
-def _place(items: Items) -> Any:
-    return ffi.NULL if items.place is None else ints(items.place)
+def _row(place: Ints | None) -> Any:
+    return ffi.NULL if place is None else ints(place)

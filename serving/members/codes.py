@@ -51,7 +51,7 @@ class Coded(Opinion):
 
     def at(self, candidates: Ints) -> Floats:
         """See the base."""
-        return kernels.exact(self.questions, self.items, self.bias, candidates)
+        return kernels.exact(self.questions, self.items.vectors, self.items.place, self.bias, candidates)
 
     def hides(self, candidates: Ints) -> Bools:
         """See the base."""

@@ -17,6 +17,8 @@ from serving.members.codes import Coded, codes_of
 from serving.opinion import Opinion, Rows
 from serving.queries import Queries
 
+INDEXED = 200_000  # items from which an index is less to read than all vectors in eight bits (docs/decisions/0017)
+
 
 @dataclass(frozen=True)
 class Space:
@@ -52,8 +54,20 @@ class Space:
             found[:, vectors.shape[1]] = 1
         return found
 
+    @cached_property
+    def _added(self) -> tuple[Floats, Floats]:
+        """(n_items,) what is added to a product, without and with the bias; NaN: not scored."""
+        nothing = np.where(self.known, np.float32(0), np.float32(np.nan))
+        return nothing, nothing if self.bias is None else (nothing + self.bias).astype(np.float32)
+
+    def added(self, biased: bool) -> Floats:
+        """(n_items,) what is added to a product, NaN where an item is not scored; *biased*: with the bias."""
+        return self._added[biased]
+
     def at(self, vectors: Floats, biased: bool, candidates: Ints) -> Floats:
         """(n, c) scores of (n, c) *candidates* by (n, d) *vectors*; NaN = not scored."""
+        if kernels.there:
+            return kernels.exact(vectors, self.vectors, self.place, self.added(biased), candidates)
         found = np.empty(candidates.shape, dtype=np.float32)
         for row, items in enumerate(np.maximum(candidates, 0)):
             found[row] = self.vectors[items if self.place is None else self.place[items]] @ vectors[row]
@@ -90,18 +104,27 @@ class Near(Opinion):
         self.hidden, self.whole = hidden, whole
 
     def _best(self, k: int) -> Ints:
-        fetched = self.index.search(
-            self.space.asked(self.vectors, self.biased), self.hidden.room(k + self.index.beyond)
-        )
+        found = [self._of(row, min(k, len(self.space.known))) for row in range(len(self.vectors))]
+        return np.stack(found) if found else np.empty((0, k), dtype=np.int32)
+
+    def _of(self, row: int, k: int) -> Ints:
+        """(k,) of one question: how many are looked up hangs on what is hidden from it alone."""
+        hidden, vector = self.hidden.of(row, len(self.vectors)), self.vectors[row : row + 1]
+        fetched = self.index.search(self.space.asked(vector, self.biased), hidden.room(k + self.index.beyond))
         fetched.sort(axis=1)  # of equals the lower row comes first
-        scores = self.at(fetched)
-        scores[self.hidden.at(fetched)] = -np.inf
+        scores = self.space.at(vector, self.biased, fetched)
+        scores[hidden.at(fetched)] = -np.inf
         places = top_k(scores, k)
-        found = np.where(places == PAD, PAD, taken(fetched, np.maximum(places, 0))).astype(np.int32)
-        asked = np.isfinite(self.vectors[:, 0])
-        if (asked & (np.count_nonzero(found != PAD, axis=1) < min(k, len(self.space.known)))).any():
-            return Rows.masked(self.whole(), self.hidden).best(k)
-        return found
+        found = np.where(places == PAD, PAD, taken(fetched, np.maximum(places, 0))).astype(np.int32)[0]
+        if np.isfinite(vector[0, 0]) and np.count_nonzero(found != PAD) < k:
+            found = Rows.masked(self._all[row : row + 1].copy(), hidden).best(k)[0]
+        best = np.full(k, PAD, dtype=np.int32)
+        best[: len(found)] = found
+        return best
+
+    @cached_property
+    def _all(self) -> Floats:
+        return self.whole()
 
     def at(self, candidates: Ints) -> Floats:
         """See the base."""
@@ -123,12 +146,14 @@ class Dense(Member):
         return kernels.scans
 
     @cached_property
-    def _coded(self) -> tuple[kernels.Items, Floats, Floats]:
-        """The items in eight bits; (n_items,) the bias and nothing, NaN where an item is not scored."""
-        space = self.space
-        blank = np.where(space.known, np.float32(0), np.float32(np.nan))
-        bias = blank if space.bias is None else (blank + space.bias).astype(np.float32)
-        return codes_of(space.vectors, space.place), bias, blank
+    def _coded(self) -> kernels.Items:
+        """The items in eight bits."""
+        return codes_of(self.space.vectors, self.space.place)
+
+    @property
+    def _by_index(self) -> bool:
+        """Is an index there, and less to read than all items in eight bits."""
+        return self.index is not None and not (self.prompt and len(self.space.known) < INDEXED)
 
     @property
     @abstractmethod
@@ -140,16 +165,17 @@ class Dense(Member):
         """(n, d) vectors of the questions, NaN: nothing is scored, and does the bias count; None: it is no product."""
 
     def ready(self) -> None:
-        """Fill the index."""
-        if self.index is not None:
+        """Fill the index, or write the items in eight bits, whichever is read."""
+        if self.index is not None and self._by_index:
             self.index.fill()
+        elif self.prompt:
+            _ = self._coded
 
     def opinion(self, queries: Queries, hidden: Hidden) -> Opinion | None:
-        """By the index, if there is one; else by vectors in eight bits, where the processor can."""
+        """By the index, if it is read; else by vectors in eight bits, where the processor can."""
         asked = self.asked(queries) if self.index is not None or self.prompt else None
         if asked is None:
             return None
-        if self.index is None:
-            items, bias, blank = self._coded
-            return Coded(items, asked[0], bias if asked[1] else blank, hidden)
-        return Near(self.space, self.index, *asked, hidden, lambda: self.score_all(queries))
+        if self.index is not None and self._by_index:
+            return Near(self.space, self.index, *asked, hidden, lambda: self.score_all(queries))
+        return Coded(self._coded, asked[0], self.space.added(asked[1]), hidden)

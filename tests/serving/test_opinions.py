@@ -1,15 +1,20 @@
 """What members say without scoring everything, against their whole rows."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from benchmarks.made_shop import AS_OF, MadeUsers, made_engine, made_users
 from components.package.index import index_of, questions
+from serving import kernels
 from serving.arrays import PAD, Floats, Ints
 from serving.engine import RECALL, Engine
 from serving.hidden import Hidden
 from serving.instances import parse
-from serving.members.dense import Dense, Near
+from serving.members import dense
+from serving.members.codes import Coded
+from serving.members.dense import INDEXED, Dense, Near
 from serving.members.sums import Sums
 from serving.opinion import Ordered, Rows, ordered
 from serving.queries import RECOMMEND, SIMILAR, Queries
@@ -20,20 +25,21 @@ LARGE_SHOP = 60_000
 NAMES = ("als", "attributes", "cooccurrence", "item_knn", "pca", "popularity")
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    """A shop whose members do with indexes though it is small; items share their attributes."""
+@pytest.fixture(scope="module", params=[0, INDEXED], ids=["by index", "by codes"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """A shop whose members do with indexes, or without them, though it is small; items share their attributes."""
     with pytest.MonkeyPatch.context() as fewer:
         fewer.setattr("benchmarks.made_shop.CARRIED", 2)
         fewer.setattr("benchmarks.made_shop.BANDS", 2)
+        fewer.setattr("serving.members.dense.INDEXED", request.param)
         engine = made_engine(ITEMS)
-    users = made_users(ITEMS, 60, seed=5).users
-    for member in engine.members.values():
-        if isinstance(member, Dense):
-            member.index = index_of(member, questions(member, users, 0), 0)
-        member.ready()
-    engine.large = True
-    return engine
+        users = made_users(ITEMS, 60, seed=5).users
+        for member in engine.members.values():
+            if isinstance(member, Dense):
+                member.index = index_of(member, questions(member, users, 0), 0)
+            member.ready()
+        engine.large = True
+        yield engine
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +96,27 @@ def test_an_opinion_is_what_whole_rows_say(engine: Engine, port: MadeUsers, name
         brief.at(candidates)[shown], whole.at(candidates)[shown], rtol=1e-5, atol=1e-6, equal_nan=True
     )
     assert np.isnan(brief.at(candidates)[:, 0]).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_question_is_answered_alone_as_among_others(engine: Engine, port: MadeUsers, name: str) -> None:
+    queries, hidden = asked(engine, port, RECOMMEND)
+    member, n = engine.members[name], len(queries.states)
+    together = member.opinion(queries, hidden)
+    assert together is not None
+    best = together.best(K)
+    for row in range(n):
+        alone = member.opinion(Queries(RECOMMEND, queries.states.take(np.array([row]))), hidden.of(row, n))
+        assert alone is not None
+        np.testing.assert_array_equal(alone.best(K)[0], best[row][: alone.best(K).shape[1]])
+        np.testing.assert_array_equal(alone.at(best[row : row + 1])[0], together.at(best)[row])
+
+
+def test_an_index_is_read_where_it_is_less_than_all_items(engine: Engine, port: MadeUsers) -> None:
+    queries, hidden = asked(engine, port, RECOMMEND)
+    many = dense.INDEXED == 0 or not kernels.scans
+    for name in ("als", "pca"):
+        assert isinstance(engine.members[name].opinion(queries, hidden), Near if many else Coded)
 
 
 @pytest.mark.parametrize("name", NAMES)
