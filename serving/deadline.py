@@ -59,7 +59,8 @@ class Attempt:
     """One go at a request, in one thread.
 
     until: `time.monotonic()` after which no further part is begun, unless it is needed. without: parts not to be asked.
-    notes: where the times of parts are noted, one for each request that somebody traces.
+    notes: where the times of parts are noted, one for each request that somebody traces. longest: seconds that the
+    longest part took so far.
     """
 
     breakers: Breakers
@@ -67,6 +68,7 @@ class Attempt:
     until: float
     without: Collection[str] = ()
     notes: "Sequence[Notes]" = ()
+    longest: float = 0.0
     under_way: str = ""
     since: float = 0.0
     hurried: bool = True
@@ -95,6 +97,7 @@ class Attempt:
         breaker = self.breakers[name]
         with self.lock:
             gone, self.under_way = self.left_behind, ""
+        self.longest = max(self.longest, now - self.since)
         if gone:
             breaker.returned()
             raise LeftBehindError

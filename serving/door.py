@@ -17,7 +17,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from serving import metrics
-from serving.admission import Admission
+from serving.admission import Admission, BusyError
 from serving.instances import RequestError
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,12 @@ class Door:
         if self._admission is None or checked["method"] != "POST" or not checked["path"].endswith(QUESTIONS):
             await self._app(checked, again, reply)
             return
-        entered = self._admission.enter()
+        try:
+            entered = self._admission.enter()
+        except BusyError:
+            del body, again  # whoever is held holds no memory
+            await self._admission.hold()
+            raise
         try:
             await self._app(checked, again, reply)
         finally:

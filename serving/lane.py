@@ -35,13 +35,18 @@ class Lane:
         """A lane in which at most so many questions are answered *together*."""
         self._name, self._split, self._breakers, self._together = name, split, breakers, together
         self._waiting = _Waiting()
-        self._pace = 0.0  # seconds of one question, as the last goes were
+        self._pace = self._part_pace = 0.0  # seconds of one question, and of its longest part, as the last goes were
         self._started = False  # by the first request: a process that is forked before has its own thread
 
     @property
     def room(self) -> int:
-        """Questions that may be answered together now: they should take half of what one part may, at most."""
-        return max(1, min(self._together, int(self._split.part / 2 / max(self._pace, 1e-6))))
+        """Questions that may be answered together now.
+
+        Their longest part should take half of what a part may, at most, and all of it half of what a turn may wait.
+        """
+        by_part = self._split.part / 2 / max(self._part_pace, 1e-6)
+        by_turn = self._split.waiting / 2 / max(self._pace, 1e-6)
+        return max(1, min(self._together, int(by_part), int(by_turn)))
 
     async def run(self, work: Work, asked: list[Any]) -> Sequence[Any]:
         """What *work* makes of *asked*, in that order, called in the lane's thread.
@@ -114,14 +119,17 @@ class Lane:
             else:  # whose fault it is shows when each is answered alone
                 self._waiting.put_back(go.jobs)
             return True
-        self._learn((time.monotonic() - began) / max(sum(map(len, answers)), 1))
+        many = max(sum(map(len, answers)), 1)
+        self._pace = _learned(self._pace, (time.monotonic() - began) / many)
+        self._part_pace = _learned(self._part_pace, go.attempt.longest / many)
         for job, own in zip(go.jobs, answers, strict=True):
             job.tell(own, None)
         return True
 
-    def _learn(self, pace: float) -> None:
-        """A slow go is believed at once, faster ones bit by bit."""
-        self._pace += (pace - self._pace) * (1.0 if pace > self._pace else FORGOTTEN)
+
+def _learned(pace: float, last: float) -> float:
+    """A slow go is believed at once, faster ones bit by bit."""
+    return last if last > pace else pace + (last - pace) * FORGOTTEN
 
 
 class _Waiting:

@@ -23,7 +23,7 @@ function request()
   return wrk.format(nil, "{route}", nil,
     '{{"instances":[{{"scenario":"recommend","user_id":"' .. number .. '","k":10}}]}}')
 end
-function done(summary, latency)
+{pause}function done(summary, latency)
   io.write(string.format('JSON{{"requests":%d,"us":%d,"p50_ms":%.3f,"p99_ms":%.3f,"bad":%d,"broken":%d}}\\n',
     summary.requests, summary.duration, latency:percentile(50) / 1000, latency:percentile(99) / 1000,
     summary.errors.status,
@@ -33,8 +33,10 @@ end
 Figures = dict[str, float]
 
 
-def wrk(url: str, connections: int, seconds: float, folder: Path) -> Figures:
+def wrk(url: str, connections: int, seconds: float, folder: Path, pause_ms: int = 0) -> Figures:
     """Requests a second, milliseconds at the median and at the 99th percentile, errors, broken connections.
+
+    Every connection asks again *pause_ms* after its answer.
 
     Raises:
         CuveeError: wrk is not installed.
@@ -44,7 +46,8 @@ def wrk(url: str, connections: int, seconds: float, folder: Path) -> Figures:
         raise CuveeError("wrk is not installed; it makes the load. Debian: apt-get install wrk.")
     script = folder / "ask.lua"
     folder.mkdir(parents=True, exist_ok=True)
-    script.write_text(SCRIPT.format(users=USERS, route=ROUTE))
+    pause = f"function delay() return {pause_ms} end\n" if pause_ms else ""
+    script.write_text(SCRIPT.format(users=USERS, route=ROUTE, pause=pause))
     command = [program, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(script), url]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = re.search(r"JSON(\{.*\})", told)

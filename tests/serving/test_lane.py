@@ -115,11 +115,21 @@ class TestTogether:
             await lane.run(work, [0])
 
         assert lane.room == 16
-        asyncio.run(ask_for(SPLIT.part / 4))
+        asyncio.run(ask_for(SPLIT.waiting / 4))
         assert lane.room == 1  # a little more than a quarter
         for _ in range(60):
             asyncio.run(ask_for(0.0))
         assert lane.room == 16
+
+    def test_the_longest_part_says_how_many_go_together(self, lane: Lane) -> None:
+        def work(asked: list[int]) -> list[int]:
+            for name, share in (("short", 20), ("long", 8)):
+                with part(name):
+                    time.sleep(SPLIT.part / share)
+            return asked
+
+        asyncio.run(lane.run(work, [0]))
+        assert lane.room == 3  # by a little more than an eighth; all of it would leave room for 4
 
     def test_whoever_comes_to_an_idle_lane_is_answered_alone(self, lane: Lane) -> None:
         async def run() -> list[int]:
@@ -293,7 +303,7 @@ class TestAdmission:
 
     def test_the_limit_follows_the_pace_and_keeps_its_bounds(self) -> None:
         admission = Admission(waiting_s=0.2)
-        for _ in range(100):
+        for _ in range(400):
             admission.leave(admission.enter(), answered=True)  # takes no time at all
         assert admission.limit == MOST
         for _ in range(300):
