@@ -55,15 +55,17 @@ class Admission:
         self.under_way += 1
         return time.perf_counter()
 
-    async def hold(self) -> None:
-        """Let somebody who was refused wait for the refusal, unless too many do."""
+    async def hold(self) -> float:
+        """Let somebody who was refused wait for the refusal, unless too many do; how many seconds it was."""
         if self.held >= HELD:
-            return
+            return 0.0
+        began = time.perf_counter()
         self.held += 1
         try:
             await asyncio.sleep(HELD_S)
         finally:
             self.held -= 1
+        return time.perf_counter() - began
 
     def leave(self, entered: float, answered: bool) -> None:
         """One less; of those *answered*, learn how long they kept the server from the next."""

@@ -82,7 +82,7 @@ class Door:
             log.exception("request %s failed", reply.id)
             await reply.error(500, "the request could not be answered; the server's log has the reason under this id")
         finally:
-            metrics.answered(scope["method"], reply.sent, began)
+            metrics.answered(scope["method"], reply.sent, began + reply.held)
 
     async def _pass(self, scope: Message, receive: Receive, reply: "_Reply") -> None:
         try:
@@ -102,7 +102,7 @@ class Door:
             entered = self._admission.enter()
         except BusyError:
             del body, again  # whoever is held holds no memory
-            await self._admission.hold()
+            reply.held = await self._admission.hold()
             raise
         try:
             await self._app(checked, again, reply)
@@ -116,6 +116,7 @@ class _Reply:
     def __init__(self, send: Send) -> None:
         self._send, self._status, self._started = send, 0, False
         self.sent = 499  # what the client was told; it left before, if it was told nothing
+        self.held = 0.0  # seconds that a refusal was held back, which is no time that the server took
         self.id = uuid.uuid4().hex
 
     async def __call__(self, message: Message) -> None:

@@ -26,7 +26,8 @@ from components.common import columns as c
 from components.common import services
 from components.common.identity import id_key, pseudonym
 from components.deploy.trial import running_server
-from serving.admission import Admission, BusyError
+from serving import metrics
+from serving.admission import HELD_S, MOST, Admission, BusyError
 from serving.current import current_release
 from serving.door import Door
 from serving.features import STORE_FILE, open_store
@@ -187,6 +188,31 @@ def test_who_is_refused_is_told_when_to_come_again() -> None:
         thread.submit(asyncio.run, Door(busy, Admission(1.0))(scope, receive, reply)).result()
     assert sent[0]["status"] == 429
     assert (b"retry-after", b"1") in sent[0]["headers"]
+
+
+def test_a_refusal_at_the_door_is_held_and_counts_as_no_work() -> None:
+    async def never(*_: Any) -> None:
+        pytest.fail("nobody may enter")
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def reply(message: Any) -> None:
+        sent.append(message)
+
+    def seconds() -> float:
+        samples = [sample for metric in metrics.SECONDS.collect() for sample in metric.samples]
+        return sum(sample.value for sample in samples if sample.name.endswith("_sum"))
+
+    sent: list[Any] = []
+    scope = {"type": "http", "method": "POST", "path": V1, "headers": [(b"content-type", b"application/json")]}
+    admission, before, began = Admission(1.0), seconds(), time.monotonic()
+    admission.under_way = MOST
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, Door(never, admission)(scope, receive, reply)).result()
+    assert sent[0]["status"] == 429
+    assert time.monotonic() - began >= HELD_S
+    assert seconds() - before < HELD_S / 2
 
 
 @pytest.fixture(scope="module")
