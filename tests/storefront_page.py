@@ -2,11 +2,13 @@
 
 import base64
 import io
+import time
 
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+WAIT_S = 30.0
 SEARCH = "?scenario=search&query=purple%20glass&lang=en"
 QUESTIONS = {
     "recommend": "?scenario=recommend&user_id=u0000004",
@@ -40,6 +42,14 @@ def open_page(page: Page, address: str) -> None:
     page.goto(address)
     expect(products(page).first).to_be_visible()
     expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
+
+
+def wait_until(page: Page, holds: str) -> None:
+    """Wait until the expression *holds*; asked from here, since the page's own policy forbids it to evaluate text."""
+    until = time.monotonic() + WAIT_S
+    while not page.evaluate(holds):
+        assert time.monotonic() < until, f"after {WAIT_S} s still not: {holds}"
+        page.wait_for_timeout(50)
 
 
 def number(text: str) -> float:

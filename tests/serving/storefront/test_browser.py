@@ -11,7 +11,7 @@ import pytest
 from bazaar_release import PROMOTED
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
-from storefront_page import QUESTIONS, SEARCH, drop, number, open_page, picture, products, shown
+from storefront_page import QUESTIONS, SEARCH, drop, number, open_page, picture, products, shown, wait_until
 
 from components.deploy.trial import ask_v1
 from serving.instances import MAX_PHOTO_BYTES
@@ -38,7 +38,7 @@ def test_a_search_shows_what_the_server_answers(page: Page, home: str, bazaar_ur
     expect(best).to_contain_text("Brisko purple wavy glass Tide 7")
     expect(best).to_contain_text("Brisko · Kitchen > Drinkware > Glass")
     expect(best).to_contain_text("€4.11")
-    page.wait_for_function("[...document.images].filter((i) => i.src).some((i) => i.naturalWidth === 96)")
+    wait_until(page, "[...document.images].filter((i) => i.src).some((i) => i.naturalWidth === 96)")
     assert "scenario=search" in page.url
     assert "query=purple+glass" in page.url
 

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
-from storefront_page import QUESTIONS, SEARCH, open_page, products
+from storefront_page import QUESTIONS, SEARCH, open_page, products, wait_until
 
 FOCUS = """() => {
   const held = document.activeElement;
@@ -137,15 +137,13 @@ def test_the_pictures_of_the_readme(page: Page, home: str, tmp_path: Path) -> No
         page.set_viewport_size({"width": 1100, "height": 1000})
         open_page(page, f"{home}?scenario=search&query={query}&k=6&w.tfidf=2&lang={language}")
         page.locator("#reasons").click()
-        page.wait_for_function("[...document.images].filter((i) => i.src).every((i) => i.complete)")
+        wait_until(page, "[...document.images].filter((i) => i.src).every((i) => i.complete)")
         page.screenshot(path=folder / f"storefront-{language}.png")
         page.set_viewport_size({"width": 390, "height": 844})
         open_page(page, f"{home}?scenario=recommend&user_id=u0000004&k=6&lang={language}")
         products(page).first.locator("summary").click()
         products(page).first.scroll_into_view_if_needed()
         page.locator("#results").evaluate("(results) => results.scrollIntoView()")
-        page.wait_for_function(
-            "[...document.images].filter((i) => i.src).every((i) => i.complete || i.loading === 'lazy')"
-        )
+        wait_until(page, "[...document.images].filter((i) => i.src).every((i) => i.complete || i.loading === 'lazy')")
         page.screenshot(path=folder / f"storefront-phone-{language}.png")
     assert all(Image.open(path).size[1] > 800 for path in folder.glob("storefront-*.png"))
