@@ -34,7 +34,7 @@ Figures = dict[str, float]
 
 
 def wrk(url: str, connections: int, seconds: float, folder: Path, pause_ms: int = 0) -> Figures:
-    """Requests a second, milliseconds at the median and at the 99th percentile, errors, broken connections.
+    """Answers and requests a second, milliseconds at the median and at the 99th percentile, errors, broken connections.
 
     Every connection asks again *pause_ms* after its answer.
 
@@ -54,7 +54,9 @@ def wrk(url: str, connections: int, seconds: float, folder: Path, pause_ms: int 
     if found is None:
         raise CuveeError(f"wrk told no figures: {told[-500:]}")
     figures: Figures = json.loads(found.group(1))
-    return {"per_s": figures["requests"] / figures["us"] * 1e6} | figures
+    seconds = figures["us"] / 1e6
+    answered = (figures["requests"] - figures["bad"]) / seconds
+    return {"per_s": answered, "asked_per_s": figures["requests"] / seconds} | figures
 
 
 @dataclass

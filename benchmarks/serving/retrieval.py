@@ -1,6 +1,11 @@
-"""The hundred best of a member by its index: how many of them it finds, and what that takes beside all products."""
+"""The hundred best of a member by its index: how many it finds, and what that takes beside all products.
+
+And beside vectors in eight bits, which are exact, where the processor reads them fast: from how many items on an index is
+less says `serving.members.dense.INDEXED`.
+"""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +14,22 @@ import numpy as np
 from benchmarks.made_shop import made_als, made_users
 from components.common.errors import CuveeError
 from components.package.index import BEST, index_of, questions
+from serving import kernels
 from serving.arrays import Floats, Ints, top_k
 from serving.hidden import Hidden
+from serving.members.codes import Coded, codes_of
 from serving.members.dense import Near
 from serving.queries import RECOMMEND, Queries
 
-ITEMS, MEASURED, ASKED = 100_000, 200, 500  # users that the index is chosen by, and others who ask
+ITEMS, MEASURED, ASKED = (100_000, 200_000, 300_000), 200, 500  # users that the index is chosen by, and others who ask
 
 
-def measure(_store: Path, _out: Path, n_items: int = ITEMS, asked: int = ASKED, seed: int = 0) -> dict[str, Any]:
+def measure(_store: Path, _out: Path, sizes: Sequence[int] = ITEMS, asked: int = ASKED) -> dict[str, Any]:
+    """What `measured` gives, by number of items."""
+    return {"shops": {f"{n_items:,}": measured(n_items, asked) for n_items in sizes}}
+
+
+def measured(n_items: int, asked: int, seed: int = 0) -> dict[str, Any]:
     """Microseconds a question, asked one after another, and the share of the exact hundred that the index finds.
 
     Raises:
@@ -41,17 +53,22 @@ def measure(_store: Path, _out: Path, n_items: int = ITEMS, asked: int = ASKED, 
     def exact(row: Floats) -> Ints:
         return top_k(row @ space.vectors.T, BEST)
 
-    found: dict[str, list[Ints]] = {"index": [], "exact": []}
+    items, bias = codes_of(space.vectors, space.place), space.added(biased)
+
+    def coded(row: Floats) -> Ints:
+        return Coded(items, row, bias, nothing).best(BEST)
+
+    ways = {"index": near, "exact": exact} | ({"codes": coded} if kernels.scans else {})
+    found: dict[str, list[Ints]] = {name: [] for name in ways}
     taken: dict[str, list[float]] = {name: [] for name in found}
     for number in range(len(vectors)):
         row = vectors[number : number + 1]
-        for name, way in (("index", near), ("exact", exact)):
+        for name, way in ways.items():
             started = time.perf_counter()
             found[name].append(way(row))
             taken[name].append((time.perf_counter() - started) * 1e6)
     shares = [np.isin(one, other).mean() for one, other in zip(found["exact"], found["index"], strict=True)]
     return {
-        "items": n_items,
         "size": int(space.vectors.shape[1]),
         "recall": float(np.mean(shares)),
         "looked_up": BEST + index.beyond,
@@ -60,9 +77,13 @@ def measure(_store: Path, _out: Path, n_items: int = ITEMS, asked: int = ASKED, 
 
 
 def tell(found: dict[str, Any]) -> list[str]:
-    """One line."""
-    us = found["us"]
-    return [
-        f"{BEST} best of {found['items']:,} x {found['size']}: {found['recall']:.1%} found by the index in "
-        f"{us['index']:.0f} µs ({found['looked_up']} looked up and scored again), by all products {us['exact']:.0f} µs"
-    ]
+    """A line for each number of items."""
+    lines = []
+    for items, one in found["shops"].items():
+        us = one["us"]
+        codes = f", by eight bits, exact, {us['codes']:.0f} µs" if "codes" in us else ""
+        lines.append(
+            f"{BEST} best of {items} x {one['size']}: {one['recall']:.1%} found by the index in {us['index']:.0f} µs "
+            f"({one['looked_up']} looked up and scored again){codes}, by all products {us['exact']:.0f} µs"
+        )
+    return lines

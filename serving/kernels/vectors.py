@@ -92,7 +92,7 @@ def coarse(questions: Floats, items: Items, bias: Floats, plain: bool = not SCAN
     done(
         library.coarse(
             floats(questions), n, d, of(BYTE, items.codes), blocks, groups, floats(items.steps), len(items.steps),
-            _row(items.place), floats(bias), len(bias), plain, of(FLOAT, found, True),
+            _place(items.place), floats(bias), len(bias), plain, of(FLOAT, found, True),
         )
     )  # fmt: skip
     return found
@@ -107,7 +107,7 @@ def exact(questions: Floats, vectors: Floats, place: Ints | None, bias: Floats, 
     expect(vectors, (len(vectors), d))
     expect(candidates, (n, c))
     out = np.empty((n, c), dtype=np.float32)
-    known = floats(questions), n, d, floats(vectors), _row(place), floats(bias)
+    known = floats(questions), n, d, floats(vectors), _place(place), floats(bias)
     library.exact(*known, ints(candidates), c, of(FLOAT, out, True))
     return out
 
@@ -116,11 +116,11 @@ def refined(questions: Floats, items: Items, bias: Floats, found: Floats, k: int
     """(n, k) items of the k highest exact products; found: what `coarse` gave, with -inf for what is hidden."""
     (n, d), k = questions.shape, min(k, len(bias))
     out = np.empty((n, k), dtype=np.int32)
-    known = floats(questions), n, d, floats(items.vectors), _row(items.place), floats(bias)
+    known = floats(questions), n, d, floats(items.vectors), _place(items.place), floats(bias)
     off = floats(items.off[0]), floats(items.off[1])
     done(library.refined(*known, *off, floats(found), len(bias), k, of(INT, out, True)))
     return out
 
 
-def _row(place: Ints | None) -> Any:
+def _place(place: Ints | None) -> Any:
     return ffi.NULL if place is None else ints(place)

@@ -77,10 +77,11 @@ def test_features_of_the_release_are_those_of_feast_to_the_bit(
 
 
 def test_the_hundred_best_are_found_and_told(tmp_path: Path) -> None:
-    found = retrieval.measure(tmp_path, tmp_path, n_items=5_000, asked=40)
+    told = retrieval.measure(tmp_path, tmp_path, sizes=[5_000], asked=40)
+    found = told["shops"]["5,000"]
     assert found["recall"] >= 0.99
     assert min(found["us"].values()) > 0
-    assert f"{found['recall']:.1%} found by the index" in retrieval.tell(found)[0]
+    assert f"{found['recall']:.1%} found by the index" in retrieval.tell(told)[0]
 
 
 def test_what_is_told_of_overload_names_every_figure() -> None:
