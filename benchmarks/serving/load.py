@@ -54,9 +54,13 @@ def wrk(url: str, connections: int, seconds: float, folder: Path, pause_ms: int 
     if found is None:
         raise CuveeError(f"wrk told no figures: {told[-500:]}")
     figures: Figures = json.loads(found.group(1))
+    return rates(figures) | figures
+
+
+def rates(figures: Figures) -> Figures:
+    """What was answered and what was asked a second: a refusal is no answer."""
     seconds = figures["us"] / 1e6
-    answered = (figures["requests"] - figures["bad"]) / seconds
-    return {"per_s": answered, "asked_per_s": figures["requests"] / seconds} | figures
+    return {"per_s": (figures["requests"] - figures["bad"]) / seconds, "asked_per_s": figures["requests"] / seconds}
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """The hundred best of a member by its index: how many it finds, and what that takes beside all products.
 
-And beside vectors in eight bits, which are exact, where the processor reads them fast: from how many items on an index is
-less says `serving.members.dense.INDEXED`.
+And beside vectors in eight bits, which are exact, where the processor reads them fast: `serving.members.dense.INDEXED`
+says from how many items on an index is less.
 """
 
 import time

@@ -76,6 +76,10 @@ def test_features_of_the_release_are_those_of_feast_to_the_bit(
     assert features._differ([1.0, float("nan"), 2.0], [1.0, None, 2.1]) == 1
 
 
+def test_a_refusal_is_asked_but_not_answered() -> None:
+    assert load.rates({"requests": 100, "bad": 40, "us": 2e6}) == {"per_s": 30.0, "asked_per_s": 50.0}
+
+
 def test_the_hundred_best_are_found_and_told(tmp_path: Path) -> None:
     told = retrieval.measure(tmp_path, tmp_path, sizes=[5_000], asked=40)
     found = told["shops"]["5,000"]
