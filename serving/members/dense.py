@@ -17,7 +17,7 @@ from serving.members.codes import Coded, codes_of
 from serving.opinion import Opinion, Rows
 from serving.queries import Queries
 
-INDEXED = 200_000  # items from which an index is less to read than all vectors in eight bits (docs/decisions/0017)
+INDEXED = 150_000  # items from which an index is less to read than all vectors in eight bits (docs/decisions/0017)
 
 
 @dataclass(frozen=True)
