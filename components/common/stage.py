@@ -1,5 +1,6 @@
 """What a stage tells the person who waits: its start, progress, end and error, as JSON lines in one file."""
 
+import ctypes
 import json
 import os
 import resource
@@ -18,6 +19,22 @@ PROGRESS_FILE = "CUVEE_PROGRESS"
 # and sums are then the same from run to run. TensorFlow, ONNX Runtime and evaluation bring threads of their own.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of mallopt
+KEPT_BYTES = 1 << 30
+
+
+def keep_memory() -> bool:
+    """Let the C library keep what arrays give back, up to KEPT_BYTES; False where it is not glibc.
+
+    By itself it hands large arrays back to the kernel at once, which clears every page again for the next of the same
+    size: that takes longer than adding the two arrays it is for.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return mallopt is not None and all(mallopt(name, KEPT_BYTES) for name in (TRIM_THRESHOLD, MMAP_THRESHOLD))
+
+
+keep_memory()
 
 
 def tell(**fact: Any) -> None:

@@ -28,6 +28,7 @@ LEARNING_RATE, DECAY = 3e-3, 1e-3
 TEMPERATURES = (2.0, 6.0, 12.0)
 FADES = ((-0.15, 0.0), (0.0, 0.0), (-0.3, 0.5))
 FEWEST_SPREAD = 1e-3
+LEAST = -80.0  # exponent of a weight: below, exp ends in numbers that processors are slow at, and the sum is not moved
 
 
 def attention(lists: Lists, start: Start, seeds: int, seed: int, begin: Attention | None = None) -> Blend:
@@ -133,7 +134,7 @@ class Network(torch.nn.Module):
         for view in range(VIEWS):
             at = near * self.temperature[view] + (marks @ self.fade[view])[:, None, :] + bar
             highest = at.max(dim=2, keepdim=True).values.detach()
-            weight = (at - highest).exp()
+            weight = (at - highest).clamp(min=LEAST).exp()
             total = weight.sum(dim=2, keepdim=True)
             share = weight / total
             age = (share @ marks[:, :, :1])[:, :, 0]

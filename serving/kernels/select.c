@@ -93,6 +93,28 @@ INLINE long collect(const float *row, long from, long to, float bound, uint64_t 
     return count;
 }
 
+/* The best of a row (m,) in order to the front of keys (k,), for a small k: each that beats the last so far moves up to its
+   place. Returns how many there are. */
+WIDE static long few(const float *row, long m, long k, uint64_t *keys) {
+    long count = 0;
+    float last = -INFINITY; /* what the next has to beat */
+    for (long from = 0; from < m; from += BLOCK) {
+        long to = from + BLOCK < m ? from + BLOCK : m;
+        float top = -INFINITY;
+        for (long at = from; at < to; at++) top = row[at] > top ? row[at] : top;
+        if (!(top > last)) continue;
+        for (long at = from; at < to; at++) {
+            if (!(row[at] > last)) continue;
+            uint64_t key = key_of(row[at], (uint32_t)at);
+            long place = count < k ? count++ : k - 1;
+            for (; place > 0 && keys[place - 1] >> 32 < key >> 32; place--) keys[place] = keys[place - 1];
+            keys[place] = key;
+            if (count == k) last = row[place_of(keys[k - 1])];
+        }
+    }
+    return count;
+}
+
 /* out (n, k): columns of the k highest of each row of scores (n, m), best first, ties to the lower; -1 after the last.
    NaN and -inf are never chosen. Returns 0, or -1 without memory. */
 int best(const float *scores, long n, long m, long k, int32_t *out) {
@@ -104,17 +126,20 @@ int best(const float *scores, long n, long m, long k, int32_t *out) {
     for (long q = 0; q < n; q++) {
         const float *row = scores + q * m;
         long count = 0;
-        if (blocks >= 2 * k && k > 0) {
+        if (k > 0 && blocks * 4 >= 5 * k) {
             maxima(row, blocks, highest);
             float bound = bound_of(highest, blocks, k, keys);
             for (long block = 0; block < blocks; block++)
                 if (highest[block] >= bound) count = collect(row, block * BLOCK, (block + 1) * BLOCK, bound, keys, count);
             count = collect(row, blocks * BLOCK, m, bound, keys, count);
+            descending(keys, spare, count);
+        } else if (0 < k && k <= FEW) {
+            count = few(row, m, k, keys);
         } else {
             count = collect(row, 0, m, -INFINITY, keys, count);
+            descending(keys, spare, count);
         }
         long found = count < k ? count : k;
-        descending(keys, spare, count);
         for (long i = 0; i < found; i++) out[q * k + i] = (int32_t)place_of(keys[i]);
         for (long i = found; i < k; i++) out[q * k + i] = PAD;
     }

@@ -65,3 +65,25 @@ def test_linear_algebra_has_one_thread_unless_told_otherwise() -> None:
             [sys.executable, "-c", code], env=clean | given, capture_output=True, text=True, check=True
         )
         assert answer.stdout.strip() == expected
+
+
+def test_memory_that_arrays_give_back_is_kept_for_the_next() -> None:
+    code = """
+import resource, sys
+import numpy as np
+if sys.argv[1] == "keep":
+    import components.common.stage
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+array = np.ones(6_000_000, dtype=np.float32)
+array + array
+before = faults()
+for _ in range(10):
+    array + array
+print(faults() - before)
+"""
+    faults = [
+        int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("keep", "leave")
+    ]
+    pages = 10 * 24_000_000 // 4096  # of ten sums, each of which would be given new ones; fewer where they are larger
+    assert faults[0] < pages // 1000 < faults[1]
