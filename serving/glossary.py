@@ -116,5 +116,5 @@ def choose(senses: Mapping[str, Sequence[str]], held: Mapping[str, int]) -> dict
 
 def _held(sense: str, held: Mapping[str, int]) -> int:
     """How many items hold the rarest of its words."""
-    terms = [singular(word) for word in _LETTERS.findall(sense.lower()) if word not in SMALL]
-    return min((held.get(term, 0) for term in terms), default=0)
+    words = [word for word in _LETTERS.findall(sense.lower()) if word not in SMALL]
+    return min((held.get(singular(word), 0) for word in words), default=0)

@@ -51,12 +51,16 @@ def _entries() -> Iterator[tuple[str, str, str]]:
 
 
 def _named(told: str) -> Iterator[str]:
-    for sense in re.split(r"[/;]", told):
+    for sense in told.replace(";", "/").split("/"):
         if _FIGURATIVE.match(sense.strip()):
             continue
-        plain = _ASIDE.sub(" ", _ASIDE.sub(" ", _GLUED.sub(r"\1\2", sense))).strip(" ,.")
+        plain = (_without_remarks(sense) if "(" in sense else sense).strip(" ,.")
         if not plain or _NO_MEANING.search(plain):
             continue
-        plain = " ".join(_BEGINNING.sub("", _OWNER.sub("", plain)).split())
-        if plain and len(plain.split()) <= LONGEST_SENSE:
-            yield plain
+        named = _BEGINNING.sub("", _OWNER.sub("", plain)).split()
+        if 0 < len(named) <= LONGEST_SENSE:
+            yield " ".join(named)
+
+
+def _without_remarks(sense: str) -> str:
+    return _ASIDE.sub(" ", _ASIDE.sub(" ", _GLUED.sub(r"\1\2", sense)))
