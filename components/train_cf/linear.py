@@ -14,6 +14,7 @@ from components.common.config import Config
 from components.train_cf.cooccurrence import CooccurrenceConfig, Pairs, Visits
 from components.train_cf.export import write_neighbours
 from components.train_cf.pruning import WORK, blocks_of, row_blocks, stacked, without_diagonal
+from serving import kernels
 from serving.arrays import Floats, Longs
 from serving.members.history import HistoryWeights
 from serving.members.linear import Linear
@@ -143,6 +144,8 @@ def gatherer(gram: sparse.csr_matrix) -> Gather:
     if gram.shape[0] <= DENSE:
         dense = gram.toarray()
         return lambda sources: dense[sources[:, None], sources].astype(np.float64)
+    if kernels.there:
+        return kernels.crossed((gram.indptr, gram.indices, gram.data))
     place, sizes = np.full(gram.shape[0], -1), np.diff(gram.indptr)
 
     def gather(sources: Longs) -> Doubles:

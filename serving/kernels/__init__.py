@@ -12,7 +12,7 @@ from serving.kernels.library import library
 from serving.kernels.lists import best, contenders, gathered, joined
 from serving.kernels.states import Histories, context, newest
 from serving.kernels.trees import NOTHING, Forest, trees_owned, trees_summed
-from serving.kernels.vectors import SCANS, Items, added_up, coarse, exact, folded, mixed, refined
+from serving.kernels.vectors import SCANS, Items, added_up, coarse, crossed, exact, folded, mixed, refined
 
 __all__ = [
     "NOTHING",
@@ -29,6 +29,7 @@ __all__ = [
     "contenders",
     "context",
     "correct",
+    "crossed",
     "exact",
     "features",
     "folded",

@@ -18,3 +18,18 @@ void added_up(const int64_t *asked, const int32_t *rows, const float *weights, l
         }
     }
 }
+
+/* out (m, m), zeros before: a sparse matrix (indptr, indices, data) at the m rows and columns *chosen*. place: by column,
+   -1 before and after. */
+void crossed(const int32_t *indptr, const int32_t *indices, const float *data, const int64_t *chosen, long m, int32_t *place,
+             double *out) {
+    for (long i = 0; i < m; i++) place[chosen[i]] = (int32_t)i;
+    for (long i = 0; i < m; i++) {
+        if (i + 1 < m) soon(indices + indptr[chosen[i + 1]], (indptr[chosen[i + 1] + 1] - indptr[chosen[i + 1]]) * 4L);
+        for (long e = indptr[chosen[i]]; e < indptr[chosen[i] + 1]; e++) {
+            int32_t column = place[indices[e]];
+            if (column >= 0) out[i * m + column] = (double)data[e];
+        }
+    }
+    for (long i = 0; i < m; i++) place[chosen[i]] = -1;
+}

@@ -1,5 +1,6 @@
 """Sums and products of vectors; vectors.c, sums.c, scan.c."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ from serving.kernels.library import (
     of,
 )
 
-SINGULAR = -2
+SINGULAR, PAD = -2, -1
 SCANS = library is not None and bool(library.scans())  # has the processor what makes `coarse` cheap
 
 
@@ -52,6 +53,19 @@ def added_up(indptr: Longs, rows: Ints, weights: Floats, matrix: tuple[Ints, Int
     own = ints(matrix[0]), ints(matrix[1]), floats(matrix[2])
     library.added_up(longs(indptr), ints(rows), floats(weights), n, *own, width, of(FLOAT, out, True))
     return out
+
+
+def crossed(matrix: tuple[Ints, Ints, Floats]) -> Callable[[Longs], npt.NDArray[np.float64]]:
+    """See components.train_cf.linear.gatherer; matrix: indptr, indices and data of (n, n) numbers, no place twice."""
+    place = np.full(len(matrix[0]) - 1, PAD, dtype=np.int32)
+    own, at = (ints(matrix[0]), ints(matrix[1]), floats(matrix[2])), of(INT, place, True)
+
+    def part(chosen: Longs) -> npt.NDArray[np.float64]:
+        out = np.zeros((len(chosen), len(chosen)))
+        library.crossed(*own, longs(chosen), len(chosen), at, of(DOUBLE, out, True))
+        return out
+
+    return part
 
 
 def folded(indptr: Longs, items: Ints, weights: Floats, factors: Floats, gram: Array, alpha: float) -> Floats | None:
