@@ -7,7 +7,7 @@ BAZAAR = runs/bazaar
 export GX_ANALYTICS_ENABLED = false
 export TF_CPP_MIN_LOG_LEVEL = 2
 
-.PHONY: help install install-bench install-infra check check-infra test test-all fuzz test-cluster-parts image-base image-serving image-pipeline test-image demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving bench-smaller lock clean
+.PHONY: help install install-bench install-infra check check-infra test test-all fuzz faults test-cluster-parts image-base image-serving image-pipeline test-image demo demo-bazaar serve screenshots compile bench bench-quality bench-scale bench-pipeline bench-search bench-sentiment bench-media bench-photos bench-serving bench-smaller lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -50,6 +50,9 @@ test: install  ## the tests (<= 15 minutes)
 
 test-all: install  ## all tests, the long ones too
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+faults: install  ## the feature store and a member fail in every way, under the deadline of 300 ms that is the default (a quiet machine)
+	CUVEE_DEADLINE_MS=300 $(BIN)/python -m pytest tests/serving/test_faults.py
 
 test-cluster-parts: install  ## the main job over a real Valkey, Postgres and S3; lists and features by Ray (some 5 minutes)
 	$(BIN)/python -m pytest tests/cluster -m cluster

@@ -30,15 +30,14 @@ def measure(_store: Path, out: Path) -> dict[str, Any]:
     return found
 
 
-def _ways(folder: Path) -> tuple[dict[str, Callable[[], Any]], dict[str, Any]]:
-    """Functions that answer one and the same question, over a tower of the default design with random weights."""
+def ranker() -> tuple[Any, int]:
+    """A Keras model of the default design that scores (1, m, d) candidates by a history and its ages, and its d."""
     import keras
     import tensorflow as tf
     from keras import ops
 
     from components.train_deep.config import DeepConfig
     from components.train_deep.model import Tasks, UserTower, serving_model
-    from serving.onnx import session
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -48,7 +47,16 @@ def _ways(folder: Path) -> tuple[dict[str, Callable[[], Any]], dict[str, Any]]:
     tower = serving_model(UserTower(config), Tasks(1, 1, size), config)
     asked = keras.Input((None, size), name="candidates")
     scores = ops.matmul(asked, tower.outputs[0][:, :, None])[:, :, 0]
-    model = keras.Model([*tower.inputs, asked], scores)
+    return keras.Model([*tower.inputs, asked], scores), size
+
+
+def _ways(folder: Path) -> tuple[dict[str, Callable[[], Any]], dict[str, Any]]:
+    """Functions that answer one and the same question, over a tower of the default design with random weights."""
+    import tensorflow as tf
+
+    from serving.onnx import session
+
+    model, size = ranker()
     rng = np.random.default_rng(0)
     for weight in model.weights:  # what starts at zero would compute nothing
         weight.assign(rng.normal(0, 0.1, weight.shape).astype(weight.dtype))

@@ -83,6 +83,15 @@ def noop(log: Path, kind: str = "") -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
+def naive(store: Path, log: Path) -> Iterator[tuple[str, int]]:
+    """Feast, `keras.predict` and KServe put together: its URL and process id."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.serving.naive", str(store), str(port)]
+    with running(command, port, log) as process:
+        yield f"http://127.0.0.1:{port}", process.pid
+
+
+@contextmanager
 def envoy(upstream: str, folder: Path) -> Iterator[str]:
     """The Envoy of infra/local in front of *upstream*, on ports that are free."""
     config = yaml.safe_load(ENVOY_FILE.read_text(encoding="utf-8"))

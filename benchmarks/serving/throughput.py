@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.serving.load import Figures, wrk
-from benchmarks.serving.servers import cpu_s, noop, ours
+from benchmarks.serving.servers import cpu_s, naive, noop, ours
 
 CONNECTIONS = (1, 8, 32, 128)
 REPETITIONS, SECONDS, WARM_S = 5, 4.0, 2.0
 DEFAULT, QUIET, LIGHT = "KServe no-op", "KServe no-op, logs off", "KServe no-op, our door and shortcut"
 HEAVY, OURS = "Cuvee, KServe's own way", "Cuvee"
+NAIVE = "Feast, keras.predict and KServe"
 
 
 def measure(store: Path, out: Path, repetitions: int = REPETITIONS, seconds: float = SECONDS) -> dict[str, Any]:
@@ -27,6 +28,7 @@ def measure(store: Path, out: Path, repetitions: int = REPETITIONS, seconds: flo
             QUIET: stack.enter_context(noop(folder / "noop_quiet.log", "quiet")),
             LIGHT: stack.enter_context(noop(folder / "noop_light.log", "light")),
             HEAVY: stack.enter_context(ours(store, folder / "heavy.log", light=False)),
+            NAIVE: stack.enter_context(naive(store, folder / "naive.log")),
             OURS: stack.enter_context(ours(store, folder / "cuvee.log")),
         }
         for url, _ in servers.values():
@@ -43,6 +45,7 @@ def measure(store: Path, out: Path, repetitions: int = REPETITIONS, seconds: flo
             "throughput_of_the_light_noop": _ratio(runs, LIGHT, DEFAULT, count, "per_s"),
             "throughput_logs_off": _ratio(runs, OURS, QUIET, count, "per_s"),
             "throughput_own_way": _ratio(runs, OURS, HEAVY, count, "per_s"),
+            "throughput_of_the_naive": _ratio(runs, OURS, NAIVE, count, "per_s"),
             "p99": _ratio(runs, OURS, DEFAULT, count, "p99_ms"),
             "work": _ratio(runs, OURS, DEFAULT, count, "cpu_ms"),
         }

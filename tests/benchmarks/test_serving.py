@@ -1,14 +1,18 @@
 """What the serving benchmarks compute and tell; the figures themselves come from `make bench-serving`."""
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from http_calls import V1, send
 from small_release import live_store, run_folder
 
-from benchmarks.serving import faults, features, load, overload, retrieval, throughput
+from benchmarks.serving import faults, features, load, overload, retrieval, servers, throughput
 from components.common.errors import CuveeError
+from serving.current import current_release
 
 
 def test_by_hand_what_was_told_is_counted_and_ranked() -> None:
@@ -71,9 +75,27 @@ def test_features_of_the_release_are_those_of_feast_to_the_bit(
 ) -> None:
     monkeypatch.setattr(features, "ITEMS", 10)
     monkeypatch.setattr(features, "FEAST_REPETITIONS", 2)
+    monkeypatch.setattr(features, "USERS", 5)
     found = features.measure(live_store(run_folder(tmp_path_factory)), tmp_path_factory.getbasetemp())
     assert (found["differ"], found["cells"]) == (0, 30)
+    assert 0 < found["user"]["rows_p50_us"] < found["user"]["p50_us"] <= found["user"]["p99_us"]
+    assert found["user"]["entries"] > 1
     assert features._differ([1.0, float("nan"), 2.0], [1.0, None, 2.1]) == 1
+
+
+def test_what_one_writes_first_answers_with_feasts_numbers(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    store = live_store(run_folder(tmp_path_factory))
+    items = pd.read_parquet(current_release(store) / "catalogue.parquet").set_index("item_id")  # type: ignore[operator]
+    with servers.naive(store, tmp_path / "naive.log") as (url, _):
+        body = {"instances": [{"scenario": "recommend", "user_id": "u07", "k": 4}]}
+        status, answer = send(url, V1, json.dumps(body))
+    (told,) = answer["predictions"]
+    assert (status, len(told["items"])) == (200, 4)
+    assert [one["score"] for one in told["items"]] == sorted((one["score"] for one in told["items"]), reverse=True)
+    prices = items["price"].astype("float32")
+    assert [one["price"] for one in told["items"]] == [float(prices[one["item_id"]]) for one in told["items"]]
 
 
 def test_a_refusal_is_asked_but_not_answered() -> None:
