@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _KANA = "\u3040-\u30ff\uac00-\ud7af"  # and Hangul
@@ -10,6 +11,7 @@ _RUN = re.compile(rf"[{_HAN}]+|[{_KANA}]+|[^\W_{_HAN}{_KANA}]+")
 _IS_HAN, _IS_KANA = re.compile(f"[{_HAN}]"), re.compile(f"[{_KANA}]")
 _PART = re.compile(r"\d+|[^\W\d_]+")
 LONGEST = 32  # characters; longer runs are cut
+SHORT = 100  # characters of a text whose words are remembered
 
 
 def words(text: str) -> list[str]:
@@ -25,7 +27,17 @@ def words(text: str) -> list[str]:
     >>> words("蓝牙耳机")
     ['蓝', '牙', '耳', '机', '蓝牙', '耳机']
     """
+    return list(_remembered(text)) if len(text) <= SHORT else _cut(text)
+
+
+def _cut(text: str) -> list[str]:
     return [term for run in runs(text) for term in _terms(run)]
+
+
+@lru_cache(maxsize=256)
+def _remembered(text: str) -> tuple[str, ...]:
+    """What a query gives: several members ask for it while one question is answered."""
+    return tuple(_cut(text))
 
 
 def runs(text: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Vectors of a BERT-class encoder: what a user's items mean, against what every item means."""
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -8,11 +9,15 @@ import numpy as np
 
 from components.common.errors import ReleaseError
 from components.common.files import read_json
+from serving import kernels
 from serving.arrays import PAD, Floats, Ints, stored, top_k
 from serving.catalogue import Catalogue
+from serving.hidden import Hidden
 from serving.members.base import MEMBER_FILE, Family
+from serving.members.codes import Coded, codes_of
 from serving.members.dense import Dense, Space
 from serving.members.interest import interest_weights
+from serving.opinion import Opinion
 from serving.queries import RECOMMEND, SEARCH, SIMILAR, Queries
 from serving.sparse import Weighted, mixed
 from serving.states import UserStates
@@ -78,6 +83,31 @@ class Text(Dense):
         interests[queries.states.sizes == 0] = np.nan
         return interests, queries.scenario == RECOMMEND
 
+    @cached_property
+    def _documents(self) -> kernels.Items:
+        """The documents' own vectors in eight bits."""
+        return codes_of(self.vectors, None)
+
+    @cached_property
+    def _items(self) -> kernels.Items:
+        """The same, item by item."""
+        return replace(self._documents, place=self.document_of, off=self._documents.off[:, self.document_of])
+
+    def ready(self) -> None:
+        """Also write what queries are compared with in eight bits, if that is read."""
+        super().ready()
+        if self.prompt:
+            _ = self._items
+
+    def opinion(self, queries: Queries, hidden: Hidden) -> Opinion | None:
+        """For `search` by the encoder's own vectors in eight bits, where the processor can; else as of any vectors."""
+        if queries.scenario != SEARCH:
+            return super().opinion(queries, hidden)
+        if queries.text_vectors is None or not self.prompt:
+            return None
+        nothing = np.zeros(len(self.document_of), dtype=np.float32)
+        return Coded(self._items, self._leaning(queries.text_vectors), nothing, hidden)
+
     def score_all(self, queries: Queries) -> Floats:
         """(n, n_items) cosines in [-1, 1], plus the prior for `recommend`; NaN = not scored."""
         if queries.scenario == SEARCH:
@@ -97,16 +127,27 @@ class Text(Dense):
     def _asked(self, queries: Queries) -> Floats:
         if queries.text_vectors is None:
             return np.full((len(queries), len(self.document_of)), np.nan, dtype=np.float32)
-        scores: Floats = (leaning(queries.text_vectors, self.vectors) @ self.vectors.T)[:, self.document_of]
+        scores: Floats = (self._leaning(queries.text_vectors) @ self.vectors.T)[:, self.document_of]
         return scores
 
+    def _leaning(self, asked: Floats) -> Floats:
+        if not self.prompt:
+            return leaning(asked, self.vectors, top_k(asked @ self.vectors.T, NEAREST))
+        asked, nothing = np.ascontiguousarray(asked), np.zeros(len(self.vectors), dtype=np.float32)
+        coarse = kernels.coarse(asked, self._documents, nothing)
+        return leaning(asked, self.vectors, kernels.refined(asked, self._documents, nothing, coarse, NEAREST))
 
-def leaning(asked: Floats, vectors: Floats) -> Floats:
-    """(n, d) the query vectors *asked*, each drawn half its length towards the mean of the NEAREST document *vectors*.
+
+def leaning(asked: Floats, vectors: Floats, near: Ints) -> Floats:
+    """(n, d) the query vectors *asked*, each drawn half its length towards the mean of its nearest document *vectors*.
 
     A query is a word or two; what lies nearest says in whole titles what such a word stands for here (Rocchio).
+
+    Args:
+        asked: (n, d).
+        vectors: (documents, d).
+        near: (n, NEAREST) documents nearest to each query; -1: no more.
     """
-    near = top_k(asked @ vectors.T, NEAREST)
     found = near != PAD
     total = np.where(found[:, :, None], vectors[np.maximum(near, 0)], 0).sum(axis=1)
     return unit(asked + np.float32(LEANING) * total / np.maximum(found.sum(axis=1), 1)[:, None])
