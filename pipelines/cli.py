@@ -93,6 +93,24 @@ def fine_tune_encoder(
     typer.echo(f"partner first: {tuned.before:.3f} before, {tuned.after:.3f} after")
 
 
+@app.command("distil-encoder")
+def distil_encoder(
+    run: Annotated[Path, typer.Option(help="The folder of a finished run.")],
+    out: Annotated[Path, typer.Option(help="A folder to write, for cuvee run --encoder.")],
+    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
+) -> None:
+    """Distil a run's text encoder into a table that encodes queries without the network; items keep its vectors."""
+    from components.train_text.distil import FIRST, distil
+
+    embeddings = _output(run, "encode/embeddings", "encoded items")
+    told = distil(_prepared(run), embeddings / "encoder", embeddings / "text.npy", out, seed)
+    typer.echo(f"{told.texts} texts learned from, {told.rows} rows; judged by {told.judged} texts of other items")
+    typer.echo(f"cosine with the encoder's vectors: {told.cosine:.3f}")
+    typer.echo(
+        f"of the encoder's first {FIRST} items: {told.before:.3f} by its single tokens, {told.overlap:.3f} learned"
+    )
+
+
 @app.command("compile")
 def compile_pipelines(
     out: Annotated[Path, typer.Option(help="Where the YAML goes.")] = Path("pipelines/compiled"),
@@ -204,10 +222,15 @@ def mine_rules(
 
 
 def _prepared(run: Path) -> Path:
-    prepared = next((run / "pipeline").glob("*/prepare/prepared"), None)
-    if prepared is None:
-        raise ConfigError(f"{run} holds no prepared shop, expected the folder of a finished `cuvee run`.")
-    return prepared
+    return _output(run, "prepare/prepared", "prepared shop")
+
+
+def _output(run: Path, place: str, what: str) -> Path:
+    """The folder that a step of a finished run has written, as step/artifact."""
+    found = next((run / "pipeline").glob(f"*/{place}"), None)
+    if found is None:
+        raise ConfigError(f"{run} holds no {what}, expected the folder of a finished `cuvee run`.")
+    return found
 
 
 @app.command()

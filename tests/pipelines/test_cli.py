@@ -54,6 +54,7 @@ def cuvee(*arguments: object) -> subprocess.CompletedProcess[str]:
         (["trial", "--run", "OUT", "--family", "cf", "--member", "als"], 2, "no prepared shop"),
         (["katib", "--run", "OUT", "--family", "other", "--member", "als", "--out", "OUT"], 2, "expected one of cf"),
         (["mine-rules", "--run", "OUT", "--out", "OUT"], 2, "no prepared shop"),
+        (["distil-encoder", "--run", "OUT", "--out", "OUT"], 2, "no encoded items"),
         (["bazaar", "--users", "3", "--out", "OUT"], 2, "users"),
         (["ask", "recommend", "208", "--url", "http://127.0.0.1:9"], 1, "127.0.0.1:9"),
         (["demo", "--out", "OUT"], 1, "Run `cuvee run` first"),
