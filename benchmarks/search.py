@@ -6,6 +6,9 @@ Three shops go through the pipeline's own steps, and the engine of each release 
 - fashion: the English titles of fashion_products_small, asked in Chinese (chinese_queries.csv says what is relevant).
 - bazaar: a simulated shop with titles in both languages, asked in both.
 
+Each is asked once more with its queries encoded by a table learned from its encoder (`cuvee distil-encoder`): what that
+loses, and how long a search takes that was never asked before.
+
 Data sets are looked for in the folder that CUVEE_TEST_DATA names.
 """
 
@@ -21,7 +24,8 @@ import pandas as pd
 
 from benchmarks.search_page import METRICS, show
 from benchmarks.search_peers import PEERS
-from benchmarks.search_shops import DATA, FASHION, bazaar, chorus, fashion, released, table
+from benchmarks.search_shops import DATA, FASHION, bazaar, chorus, distilled, fashion, released, table
+from benchmarks.search_static import NETWORK, TABLE, latency, loss
 from components.common import columns as c
 from components.common.files import read_json, write_json
 from components.common.ranking import Doubles
@@ -121,12 +125,20 @@ def bench_chorus(data: Path, out: Path, seed: int) -> dict[str, Any]:
     items = engine.catalogue.items
     judged = JudgedQueries.of(pd.read_parquet(out / "shop" / "judgements.parquet"), engine.catalogue)
     values: dict[str, Doubles] = {"fused": judge_search(engine, judged, fusion).fused, **members(engine, judged)}
+    light, told = distilled(engine, out / "steps", out / "table", seed)
+    by_table = judge_search(light, judged, fusion).fused
     others = peers(items, judged, seed)
     brands = frozenset(tuple(words(brand)) for brand in items[c.BRAND].unique() if brand)
     kinds = np.array([kind(text, brands) for text in judged.texts])
     everything = values | {name: peer.sighted for name, peer in others.items()}
     return {
         "queries": len(judged.texts),
+        "table": {
+            "distilled": told,
+            "ndcg@10": {"fused": float(by_table.mean()), "text": float(members(light, judged)["text"].mean())},
+            "loss": loss(by_table, values["fused"], seed),
+            "latency": latency({NETWORK: engine, TABLE: light}, judged.texts),
+        },
         "ndcg@10": {name: float(found.mean()) for name, found in everything.items()},
         "settings": {name: peer.settings for name, peer in others.items()},
         "gain": {
@@ -165,19 +177,30 @@ def bench_fashion(data: Path, out: Path, seed: int) -> dict[str, Any]:
     products = table(data / FASHION / "products.parquet").set_index("product_id", drop=False)
     products.index = products.index.astype(str)
     queries = pd.read_csv(QUERIES, keep_default_na=False)
-    found = ask(engine, queries["query"].tolist())
-    rows = [
-        {"query": told.query, "p@10": _right(products, ids, told)}
-        for told, ids in zip(queries.itertuples(), found, strict=True)
-    ]
-    right = np.array([row["p@10"] for row in rows])
+    light, told = distilled(engine, out / "steps", out / "table", seed)
+    right, by_table = (_answered(one, queries, products) for one in (engine, light))
     return {
-        "queries": len(rows),
+        "queries": len(queries),
         "items": len(engine.catalogue),
         "p@10": float(right.mean()),
         "hit@10": float((right > 0).mean()),
-        "rows": rows,
+        "table": {
+            "distilled": told,
+            "p@10": float(by_table.mean()),
+            "hit@10": float((by_table > 0).mean()),
+            "latency": latency({NETWORK: engine, TABLE: light}, queries["query"].tolist()),
+        },
+        "rows": [
+            {"query": query, "p@10": one, "by table": other}
+            for query, one, other in zip(queries["query"], right.tolist(), by_table.tolist(), strict=True)
+        ],
     }
+
+
+def _answered(engine: Engine, queries: pd.DataFrame, products: pd.DataFrame) -> Doubles:
+    """(q,) of the first ten items for each query, the share that is right."""
+    found = ask(engine, queries["query"].tolist())
+    return np.array([_right(products, ids, told) for told, ids in zip(queries.itertuples(), found, strict=True)])
 
 
 def _right(products: pd.DataFrame, ids: list[str], told: Any) -> float:
@@ -194,20 +217,27 @@ def bench_bazaar(out: Path, seed: int) -> dict[str, Any]:
     engine, _ = released(shop, out / "steps", seed)
     graded = pd.read_parquet(out / "written" / "judgements.parquet")
     asked = pd.read_parquet(out / "written" / "truth" / "queries.parquet").drop_duplicates(c.QUERY)
+    light, told = distilled(engine, out / "steps", out / "table", seed)
+    languages, by_table = (_by_language(one, asked, graded) for one in (engine, light))
+    return {
+        "items": len(engine.catalogue),
+        "languages": languages,
+        "table": {"distilled": told, "languages": by_table},
+        "zh_to_en": languages["zh"]["ndcg@10"] / languages["en"]["ndcg@10"],
+    }
+
+
+def _by_language(engine: Engine, asked: pd.DataFrame, graded: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """By language of the queries *asked*, how many there are and the METRICS of the answers."""
     found = ask(engine, asked[c.QUERY].tolist())
     values = np.array(
         [_graded(graded[graded[c.QUERY] == text], ids) for text, ids in zip(asked[c.QUERY], found, strict=True)]
     )
     languages = asked["language"].to_numpy()
-    told = {
+    return {
         name: {"queries": int((languages == name).sum())}
         | dict(zip(METRICS, values[languages == name].mean(axis=0).tolist(), strict=True))
         for name in ("en", "zh")
-    }
-    return {
-        "items": len(engine.catalogue),
-        "languages": told,
-        "zh_to_en": told["zh"]["ndcg@10"] / told["en"]["ndcg@10"],
     }
 
 

@@ -1,15 +1,21 @@
 """The shops that `make bench-search` asks, as folders of tables, and their releases."""
 
+import copy
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from benchmarks.quality.steps import Kept, composition
+from benchmarks.quality.steps import Kept, composition, source_digest
 from components.common import columns as c
 from components.common.errors import InputError
+from components.common.files import read_json, write_json
 from components.common.identity import KEY_VARIABLE
 from components.ingest.bazaar.config import BazaarConfig
 from components.ingest.bazaar.run import write_bazaar
+from components.train_text.distil import distil
+from serving.encoder import TextEncoder
 from serving.engine import Engine
 
 DATA, CHORUS, FASHION = "CUVEE_TEST_DATA", "chorus_icecat_search", "fashion_products_small"
@@ -67,3 +73,23 @@ def released(shop: Path, out: Path, seed: int) -> tuple[Engine, Path]:
     kept = Kept(out, environment={KEY_VARIABLE: KEY})
     kept.run(composition({"data": str(shop.resolve()), "store": str((out / "store").resolve()), "seed": seed}))
     return Engine.load(kept.path(("package", "release"))), kept.path(("fuse", "fusion"))
+
+
+def distilled(engine: Engine, steps: Path, out: Path, seed: int) -> tuple[Engine, dict[str, Any]]:
+    """The engine with a table of queries learned from its own encoder, and what the distillation said of itself.
+
+    Args:
+        engine: of the release that *steps* made.
+        steps: the folder of its finished steps.
+        out: folder for the encoder; what the same code has written there is taken as it is.
+        seed: draws the texts.
+    """
+    told = out.with_suffix(".json")
+    if not told.exists() or read_json(told)["source"] != source_digest():
+        kept = Kept(steps)
+        prepared, embeddings = kept.path(("prepare", "prepared")), kept.path(("encode", "embeddings"))
+        found = distil(prepared, embeddings / "encoder", embeddings / "text.npy", out, seed)
+        write_json(told, {**asdict(found), "source": source_digest()})
+    other = copy.copy(engine)
+    other.encoder = TextEncoder.load(out)
+    return other, read_json(told)

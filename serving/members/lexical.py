@@ -45,6 +45,10 @@ class Vocabulary:
         self.spelling = Spelling(terms)
         self._near = lru_cache(REMEMBERED)(self._guess)
 
+    def forget(self) -> None:
+        """Forget what unknown words were taken for."""
+        self._near.cache_clear()
+
     @cached_property
     def _sorted(self) -> list[str]:
         return sorted(self.terms)

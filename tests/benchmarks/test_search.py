@@ -11,6 +11,7 @@ from benchmarks.search import QUERIES, kind, ndcg_of, tuned
 from benchmarks.search_page import show
 from benchmarks.search_peers import PEERS
 from benchmarks.search_shops import chorus, fashion
+from benchmarks.search_static import loss
 from components.common import columns as c
 from components.common.errors import InputError
 from components.evaluate.judged_search import JudgedQueries
@@ -89,17 +90,37 @@ def test_data_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
         chorus(tmp_path, tmp_path / "out")
 
 
+def by_table(**told: Any) -> dict[str, Any]:
+    times = {f"{what}_p{percent}_ms": 1.25 for what in ("all", "encoder", "rest") for percent in (50, 99)}
+    return {**told, "latency": {"slower": 2.0, "engines": {"network": times, "table": times}}}
+
+
+def english(ndcg: float) -> dict[str, Any]:
+    return {"en": {"queries": 1, "ndcg@10": ndcg, "p@10": 0.5, "hit@10": 1.0}}
+
+
+def test_what_a_table_loses_has_the_sign_of_a_loss() -> None:
+    network = np.array([0.9, 0.8, 1.0, 0.7, 0.6, 1.0, 0.5])
+    found = loss(network - 0.055, network, 0)
+    assert found["value"] == pytest.approx(0.07)  # .055 of .786
+    assert 0 < found["low"] <= found["value"] <= found["high"]
+    assert loss(network + 0.055, network, 0)["high"] < 0
+
+
 def test_a_gain_whose_interval_reaches_zero_does_not_hold() -> None:
     found: dict[str, Any] = {
         "chorus": {
-            "queries": 2, "ndcg@10": {"fused": 0.9, "bm25s": 0.8}, "settings": {"bm25s": {"k1": 1}},
+            "queries": 2, "ndcg@10": {"fused": 0.9, "text": 0.7, "bm25s": 0.8}, "settings": {"bm25s": {"k1": 1}},
             "gain": {told: {"over": "bm25s", "ndcg@10": 0.8, "value": 0.125, "low": low, "high": 0.2}
                      for told, low in (("sighted", -0.01), ("unsighted", 0.01))},
-            "kinds": {"brand": {"queries": 2, "fused": 0.9, "bm25s": 0.8}},
+            "kinds": {"brand": {"queries": 2, "fused": 0.9, "text": 0.7, "bm25s": 0.8}},
+            "table": by_table(**{"ndcg@10": {"fused": 0.89, "text": 0.69},
+                                 "loss": {"value": 0.011, "low": -0.002, "high": 0.03}}),
         },
-        "fashion": {"items": 3, "queries": 1, "p@10": 0.5, "hit@10": 1.0},
-        "bazaar": {"languages": {"en": {"queries": 1, "ndcg@10": 0.5, "p@10": 0.5, "hit@10": 1.0}}},
+        "fashion": {"items": 3, "queries": 1, "p@10": 0.5, "hit@10": 1.0, "table": by_table(**{"p@10": 0.4})},
+        "bazaar": {"languages": english(0.5), "table": {"languages": english(0.45)}},
     }  # fmt: skip
     assert "+12.5% [-1.0%, +20.0%]" in show(found)
     assert "does not hold; 10% is reached" in show(found)
     assert "[+1.0%, +20.0%], 2 queries. At least 5% with a lower end above 0 holds" in show(found)
+    assert "by the table: +1.10% [-0.20%, +3.00%]. At most 2% holds." in show(found)
