@@ -31,18 +31,16 @@ def loss(table: Doubles, network: Doubles, seed: int) -> dict[str, float]:
 def latency(engines: Mapping[str, Engine], texts: Sequence[str], rounds: int = ROUNDS) -> dict[str, Any]:
     """Milliseconds of a search that was never asked before, by engine: in all, of its encoder, and of the rest.
 
-    Every round asks every text once of every engine in turn, on one thread; what engines remember of words is forgotten
-    before each question.
+    Every round asks every text once of one engine, then of the next, on one thread; what engines remember of words is
+    forgotten before each question.
     """
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in engines}
     before = yardstick_ms()
     with threadpool_limits(1):
         for round_ in range(-1, rounds):  # the first is not counted: it makes what is made once
-            for text in texts:
-                for name, engine in engines.items():
-                    times = _one(engine, text)
-                    if round_ >= 0:
-                        taken[name].append(times)
+            for name, engine in engines.items():
+                times = [_one(engine, text) for text in texts]
+                taken[name] += times if round_ >= 0 else []
     yardstick = (before + yardstick_ms()) / 2
     found = {name: _told(np.array(times)) for name, times in taken.items()}
     return {"queries": len(texts), "rounds": rounds, "slower": slower(yardstick), "engines": found}

@@ -48,8 +48,8 @@ def of_items(items: pd.DataFrame, draw: np.random.Generator) -> list[str]:
         items: columns title, category, brand, description (str, '' if none).
         draw: of the words from anywhere.
     """
-    columns = (items[name].astype(str) for name in (c.TITLE, c.CATEGORY, c.BRAND, c.DESCRIPTION))
-    texts = (text for row in zip(*columns, strict=True) for text in _of_item(*row, draw))
+    said = items[[c.TITLE, c.CATEGORY, c.BRAND, c.DESCRIPTION]].astype(str).to_numpy()
+    texts = (text for title, category, brand, told in said for text in _of_item(title, category, brand, told, draw))
     return list(dict.fromkeys(text for text in texts if text and not has_chinese(text)))
 
 

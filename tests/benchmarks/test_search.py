@@ -11,7 +11,7 @@ from benchmarks.search import QUERIES, kind, ndcg_of, tuned
 from benchmarks.search_page import show
 from benchmarks.search_peers import PEERS
 from benchmarks.search_shops import chorus, fashion
-from benchmarks.search_static import loss
+from benchmarks.search_static import _told, loss
 from components.common import columns as c
 from components.common.errors import InputError
 from components.evaluate.judged_search import JudgedQueries
@@ -124,3 +124,9 @@ def test_a_gain_whose_interval_reaches_zero_does_not_hold() -> None:
     assert "does not hold; 10% is reached" in show(found)
     assert "[+1.0%, +20.0%], 2 queries. At least 5% with a lower end above 0 holds" in show(found)
     assert "by the table: +1.10% [-0.20%, +3.00%]. At most 2% holds." in show(found)
+
+
+def test_times_are_told_in_all_of_the_encoder_and_of_the_rest() -> None:
+    found = _told(np.array([[2.0, 0.5], [4.0, 0.5], [9.0, 7.0]]))
+    assert (found["all_p50_ms"], found["encoder_p50_ms"], found["rest_p50_ms"]) == (4.0, 0.5, 2.0)  # 1.5, 3.5, 2
+    assert found["all_p99_ms"] == pytest.approx(9 - 0.02 * 5)

@@ -94,3 +94,12 @@ def test_serving_texts_imports_neither_torch_nor_transformers() -> None:
     code = "import sys, serving.encoder, serving.members.text; print({'torch', 'transformers'} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "set()"
+
+
+def test_what_was_forgotten_is_encoded_anew_and_alike() -> None:
+    first, again = (real_encoder().encode_queries(["a red hat"]) for _ in range(2))
+    before = real_encoder()._query.cache_info().misses
+    real_encoder().forget()
+    np.testing.assert_array_equal(real_encoder().encode_queries(["a red hat"]), first)
+    np.testing.assert_array_equal(again, first)
+    assert real_encoder()._query.cache_info().misses == 1 <= before

@@ -44,7 +44,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def distilled(folder: Path, out: Path, **numbers: float) -> Distilled:
-    config = DistilConfig(held_out=0.2, **numbers)  # type: ignore[arg-type]
+    config = DistilConfig(held_out=0.2, **numbers)
     return distil(folder / "prepared", folder / "encoder", folder / "text.npy", out, 3, config)
 
 

@@ -20,7 +20,7 @@ def test_pairs_are_counted_once_a_text_and_the_most_frequent_kept() -> None:
 def test_a_text_holds_its_keys_over_the_root_of_its_tokens() -> None:
     keys = np.array([1, 2, pair(1, 2)], dtype=np.int64)
     found = holdings([[1, 2, 1, 9], [], [2]], keys).toarray()
-    np.testing.assert_allclose(found, [[1, 0.5, 0.5], [0, 0, 0], [0, 1, 0]])
+    np.testing.assert_allclose(found, np.array([[1, 0.5, 0.5], [0, 0, 0], [0, 1, 0]]))
 
 
 @pytest.mark.parametrize(
