@@ -112,7 +112,7 @@ bench-scale: install  ## training up to a million users and items -> docs/benchm
 bench-pipeline: install  ## work and memory of every stage on 200,000 interactions -> docs/benchmarks.md (some 10 minutes)
 	$(BIN)/python -m benchmarks.pipeline --page
 
-bench-search: install  ## search against lexical engines, Chinese on English titles -> runs/bench (some 5 minutes, CUVEE_TEST_DATA)
+bench-search: install  ## search against lexical engines, Chinese on English titles -> runs/bench (some 11 minutes, CUVEE_TEST_DATA)
 	$(BIN)/python -m benchmarks.search --out runs/bench
 
 bench-sentiment: install  ## sentiment of Chinese reviews: a held-out fifth, each category left out (CUVEE_TEST_DATA)
