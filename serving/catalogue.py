@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -64,5 +65,4 @@ class Catalogue:
 
     def index(self, item_ids: list[str]) -> Ints:
         """Rows of *item_ids*; -1 for ids this release does not know."""
-        rows = self.rows
-        return np.fromiter((rows.get(item, PAD) for item in item_ids), dtype=np.int32, count=len(item_ids))
+        return np.fromiter(map(self.rows.get, item_ids, repeat(PAD)), dtype=np.int32, count=len(item_ids))
