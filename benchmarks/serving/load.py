@@ -89,21 +89,25 @@ async def ask(url: str, connections: int, seconds: float, pause_s: float = 0.0) 
     return told
 
 
+def question(number: int) -> bytes:
+    """What one question of the user *number* looks like on the wire."""
+    body = json.dumps({"instances": [{"scenario": "recommend", "user_id": str(number), "k": 10}]}).encode()
+    head = f"POST {ROUTE} HTTP/1.1\r\nHost: x\r\n{JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
 async def _ask(url: str, number: int, end: float, pause_s: float, told: Told) -> None:
     address = urlsplit(url)
     reader, writer = None, None
     while time.monotonic() < end:
         number = number % USERS + 1
-        body = json.dumps({"instances": [{"scenario": "recommend", "user_id": str(number), "k": 10}]}).encode()
-        head = (
-            f"POST {ROUTE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
+        asked = question(number)
         started, status = time.monotonic(), 0
         try:
             if reader is None or writer is None:
                 reader, writer = await asyncio.open_connection(address.hostname, address.port)
-            writer.write(head.encode() + body)
-            status = await asyncio.wait_for(_answer(reader), 15)
+            writer.write(asked)
+            status, _ = await asyncio.wait_for(answer(reader), 15)
         except (OSError, EOFError, TimeoutError, ValueError):
             reader = None
         told.asked.append((started, status, time.monotonic() - started))
@@ -112,8 +116,9 @@ async def _ask(url: str, number: int, end: float, pause_s: float, told: Told) ->
         writer.close()
 
 
-async def _answer(reader: asyncio.StreamReader) -> int:
+async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """The status and the body of the next answer."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-    await reader.readexactly(int(length.group(1)) if length else 0)
-    return int(head.split(b" ", 2)[1])
+    body = await reader.readexactly(int(length.group(1)) if length else 0)
+    return int(head.split(b" ", 2)[1]), body

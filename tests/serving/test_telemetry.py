@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from http_calls import JSON, V1, send, until
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-from otlp_collector import FAILS, HANGS, REFUSES, WELL, Collector, collecting
 from planted_server import HANGS as MEMBER_HANGS
 from planted_server import WELL as MEMBER_WELL
 from planted_server import planted_server
 
+from benchmarks.serving.otlp_collector import FAILS, HANGS, REFUSES, WELL, Collector, collecting
 from components.common.errors import ConfigError
 from components.common.identity import id_key, pseudonym
 from serving import telemetry

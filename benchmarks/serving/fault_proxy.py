@@ -1,4 +1,7 @@
-"""A TCP proxy that spoils what lies behind it on command: refuses, delays, falls silent, or talks nonsense."""
+"""A TCP proxy that spoils what lies behind it on command: refuses, delays, falls silent, or talks nonsense.
+
+Tests and `make bench-serving` put it before a real Valkey.
+"""
 
 import contextlib
 import random

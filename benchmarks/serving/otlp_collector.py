@@ -25,6 +25,7 @@ class Collector:
 
     @property
     def url(self) -> str:
+        """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
     def be(self, mood: str) -> None:
@@ -37,6 +38,7 @@ class Collector:
         self.mood, self.met = mood, 0
 
     def close(self) -> None:
+        """Listen no more."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -75,6 +77,7 @@ class Collector:
 
 @contextlib.contextmanager
 def collecting() -> Iterator[Collector]:
+    """A collector that is well, until the block ends."""
     collector = Collector()
     try:
         yield collector
