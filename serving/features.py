@@ -13,20 +13,18 @@ from pydantic import BaseModel
 from components.common import columns as c
 from components.common.errors import ReleaseError
 from components.common.moments import DAY
-from components.common.services import USER_SERVICE
 from serving.arrays import PAD, Floats, Longs
 from serving.catalogue import Catalogue
 from serving.connections import REGISTRY, read_config, told_plainly
 from serving.light import light_imports
 from serving.states import NO_PROFILE, UserStates
+from serving.user_rows import LISTS, UserRows
 
 if TYPE_CHECKING:
     from feast import FeatureStore
 
 STORE_FILE = "feature_store.yaml"
-LISTS = (c.ITEM_IDS, c.LAST_AT, c.FIRST_AT, c.COUNTS)
 REDIS_BOUNDS = ("socket_connect_timeout=1", "socket_timeout=1", "retry=null")
-FOUND = 1  # feast.protos FieldStatus.PRESENT, as a number so that this module loads without Feast
 
 
 class StatePort(Protocol):
@@ -75,8 +73,7 @@ class OnlineStates:
     """
 
     def __init__(self, store: Path, catalogue: Catalogue, max_age_days: float | None = None) -> None:
-        self._feast = open_store(store, online_only=True)
-        self._service = self._feast.get_feature_service(USER_SERVICE)
+        self._rows = UserRows(open_store(store, online_only=True))
         self._catalogue = catalogue
         self._max_age = np.inf if max_age_days is None else max_age_days * DAY
 
@@ -99,12 +96,7 @@ class OnlineStates:
 
     def rows(self, user_ids: Sequence[str]) -> list[Mapping[str, Any] | None]:
         """Feature rows (lists, profile, event_timestamp in µs); without behaviour a profile alone, or None."""
-        if not len(user_ids):
-            return []
-        asked = [{c.USER_ID: user} for user in user_ids]
-        answer = self._feast.get_online_features(features=self._service, entity_rows=asked).proto
-        columns = dict(zip(answer.metadata.feature_names.val, answer.results, strict=True))
-        return [_online_row(columns, place) for place in range(len(asked))]
+        return self._rows.read(user_ids)
 
 
 class NoOfflineStoreConfig(BaseModel):
@@ -123,7 +115,6 @@ def open_store(store: Path, online_only: bool = False) -> "FeatureStore":
     """
     with light_imports():
         from feast import FeatureStore, RepoConfig
-        from feast.infra.online_stores.online_store import OnlineStore
 
     path = store / STORE_FILE
     if not path.exists():
@@ -135,7 +126,6 @@ def open_store(store: Path, online_only: bool = False) -> "FeatureStore":
         config["offline_store"] = {"type": f"{__name__}.NoOfflineStore"}  # Feast appends "Config" to the name
         config[REGISTRY]["cache_ttl_seconds"] = 0  # read once: what answers requests does not need the registry again
         _hold_to_time(config["online_store"])
-        OnlineStore._versioned_read_supported = True  # else the first read imports every kind of store: 25 MB
     with told_plainly():
         return FeatureStore(config=RepoConfig(repo_path=store.resolve(), **config))
 
@@ -147,41 +137,6 @@ def _hold_to_time(online_store: dict[str, Any]) -> None:
         given = online_store.get("connection_string", "localhost:6379")
         missing = [bound for bound in bounds if bound.partition("=")[0] + "=" not in given]
         online_store["connection_string"] = ",".join([given, *missing])
-
-
-def _online_row(columns: Mapping[str, Any], place: int) -> Mapping[str, Any] | None:
-    ids = columns[c.ITEM_IDS]
-    if not _found(ids, place):
-        return _stranger(columns[c.PROFILE], place)
-    row = {
-        c.EVENT_TIMESTAMP: _stamp(ids, place),
-        c.ITEM_IDS: list(ids.values[place].string_list_val.val),
-        c.LAST_AT: np.array(columns[c.LAST_AT].values[place].int64_list_val.val, dtype=np.int64),
-        c.FIRST_AT: np.array(columns[c.FIRST_AT].values[place].int64_list_val.val, dtype=np.int64),
-        c.COUNTS: np.array(columns[c.COUNTS].values[place].float_list_val.val, dtype=np.float32),
-        c.PROFILE: columns[c.PROFILE].values[place].string_val,
-    }
-    if len({len(row[name]) for name in LISTS}) > 1 or not np.isfinite(row[c.COUNTS]).all():
-        raise ValueError("the online store's lists of one user do not fit together")
-    return row
-
-
-def _stranger(profiles: Any, place: int) -> Mapping[str, Any] | None:
-    """What the users table says of somebody without behaviour; None where it says nothing."""
-    if not _found(profiles, place) or profiles.values[place].string_val in ("", NO_PROFILE):
-        return None
-    return {c.EVENT_TIMESTAMP: _stamp(profiles, place), c.PROFILE: profiles.values[place].string_val}
-
-
-def _found(column: Any, place: int) -> bool:
-    """Is there a value; Redis calls a row present that it does not have, with nothing in it."""
-    return bool(column.statuses[place] == FOUND and column.values[place].WhichOneof("val"))
-
-
-def _stamp(column: Any, place: int) -> int:
-    """µs since the epoch at which a value was true."""
-    stamp = column.event_timestamps[place]
-    return int(stamp.seconds * 1_000_000 + stamp.nanos // 1000)
 
 
 def _with_blank(states: UserStates) -> UserStates:

@@ -5,23 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from benchmarks.engine import BEHAVIOUR
-from benchmarks.yardstick import slower, yardstick_ms
+from benchmarks.serving import user_row
 from components.common import columns as c
 from components.common.errors import CuveeError
 from components.common.services import ITEM_ATTRIBUTES
 from components.deploy.publish import champion
 from serving.catalogue import Catalogue
-from serving.features import OnlineStates, open_store
+from serving.features import open_store
 
 ITEMS, REPETITIONS, FEAST_REPETITIONS = 200, 2_000, 50
 USERS = 500
 COLUMNS = (c.PRICE, c.PRICE_NORM, c.AVAILABLE)  # the numbers of an item that answers read
 
 
-def measure(store: Path, _out: Path, seed: int = 0) -> dict[str, Any]:
+def measure(store: Path, out: Path, seed: int = 0) -> dict[str, Any]:
     """Microseconds of both ways, and in how many cells they differ in any bit; the items are drawn with *seed*."""
     release = champion(store)
     if release is None:
@@ -38,22 +36,7 @@ def measure(store: Path, _out: Path, seed: int = 0) -> dict[str, Any]:
     online = _median_us(lambda: feast.get_online_features(features=names, entity_rows=asked), FEAST_REPETITIONS)
     differ = sum(_differ(mine, answer[name]) for mine, name in zip(ours, COLUMNS, strict=True))
     items = {"snapshot_us": snapshot, "feast_us": online, "cells": ITEMS * len(COLUMNS), "differ": differ}
-    return items | {"user": _user(store, catalogue, seed)}
-
-
-def _user(store: Path, catalogue: Catalogue, seed: int) -> dict[str, float]:
-    """Microseconds in which one user's row is there as the engine wants it, and without what is made of it."""
-    known = pd.read_parquet(store / BEHAVIOUR, columns=[c.USER_ID])[c.USER_ID].unique()
-    asked = np.random.default_rng(seed).choice(known, USERS)
-    port, now = OnlineStates(store, catalogue), int(time.time() * 1e6)
-    entries = [len(port.states([user], now).items) for user in asked]
-    whole = [_us(lambda user=user: port.states([user], now)) for user in asked]
-    feast = [_us(lambda user=user: port.rows([user])) for user in asked]
-    return {
-        "p50_us": float(np.median(whole)), "p99_us": float(np.quantile(whole, 0.99)),
-        "rows_p50_us": float(np.median(feast)), "users": float(len(asked)), "entries": float(np.mean(entries)),
-        "slower": slower(yardstick_ms()),
-    }  # fmt: skip
+    return items | {"user": user_row.user_rows(store, out / "features", catalogue, USERS, seed)}
 
 
 def _us(call: Any) -> float:
@@ -74,13 +57,10 @@ def _median_us(call: Any, repetitions: int) -> float:
 
 
 def tell(found: dict[str, Any]) -> list[str]:
-    """One line of items, one of users."""
-    user = found["user"]
+    """One line of the items, and those of a user."""
     return [
         f"{ITEMS} items, {len(COLUMNS)} features: {found['snapshot_us']:.1f} µs from the release's columns, "
         f"{found['feast_us']:.0f} µs from Feast on SQLite ({found['feast_us'] / found['snapshot_us']:.0f} times); "
         f"{found['differ']} of {found['cells']} cells differ",
-        f"one user's row from Feast on SQLite, {user['entries']:.0f} items met: {user['p50_us']:.0f} µs at the median "
-        f"({user['p50_us'] / user['slower']:.0f} where the yardstick is 1), {user['p99_us']:.0f} at the 99th "
-        f"percentile; without what is made of it {user['rows_p50_us']:.0f}",
+        *user_row.tell(found["user"]),
     ]

@@ -6,7 +6,6 @@ deadline; its weights are random, which costs the same.
 """
 
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ from benchmarks.serving.features import COLUMNS
 from benchmarks.serving.rank import CANDIDATES, HISTORY, ranker
 from components.common import columns as c
 from components.common.identity import id_key, pseudonym
-from components.common.services import ITEM_ATTRIBUTES
+from components.common.services import ITEM_ATTRIBUTES, USER_SERVICE
 from components.deploy.publish import champion
 from serving.catalogue import Catalogue
-from serving.features import OnlineStates, open_store
+from serving.features import open_store
 
 
 class Naive(Model):  # type: ignore[misc]
@@ -32,7 +31,8 @@ class Naive(Model):  # type: ignore[misc]
         assert release is not None
         catalogue = Catalogue.load(release / "catalogue.parquet")
         self._keras, size = ranker()
-        self._users, self._feast, self._key = OnlineStates(store, catalogue), open_store(store, True), id_key(store)
+        self._feast, self._key = open_store(store, online_only=True), id_key(store)
+        self._user, self._rows = self._feast.get_feature_service(USER_SERVICE), catalogue.rows
         rng = np.random.default_rng(0)
         self._vectors = rng.normal(size=(len(catalogue), size)).astype(np.float32)
         self._candidates = rng.choice(len(catalogue), min(CANDIDATES, len(catalogue)), replace=False)
@@ -45,9 +45,10 @@ class Naive(Model):  # type: ignore[misc]
         return {"predictions": [self._answer(asked) for asked in payload["instances"]]}
 
     def _answer(self, asked: dict[str, Any]) -> dict[str, Any]:
-        states = self._users.states([pseudonym(str(asked["user_id"]), self._key)], int(time.time() * 1e6))
+        whom = [{c.USER_ID: pseudonym(str(asked["user_id"]), self._key)}]
+        user = self._feast.get_online_features(features=self._user, entity_rows=whom).to_dict()
         numbers = self._feast.get_online_features(features=self._names, entity_rows=self._asked).to_dict()
-        met = states.items[-HISTORY:]
+        met = [self._rows[item] for item in user[c.ITEM_IDS][0] or [] if item in self._rows][-HISTORY:]
         history = np.zeros((1, HISTORY, self._vectors.shape[1]), dtype=np.float32)
         history[0, HISTORY - len(met) :] = self._vectors[met]
         ages = np.arange(HISTORY, dtype=np.int32)[::-1][None].copy()

@@ -13,7 +13,7 @@ from components.common.moments import microseconds
 from components.common.prepared import Cut, Prepared
 from components.common.services import USER_SERVICE
 from components.materialize.behaviour import BEHAVIOUR, MICROSECONDS
-from serving.features import LISTS
+from serving.user_rows import LISTS
 
 if TYPE_CHECKING:
     from feast import FeatureStore
