@@ -10,7 +10,7 @@ from components.common.errors import CuveeError
 from components.common.files import read_json, write_json
 
 log = logging.getLogger("benchmarks")
-PARTS = ("start", "throughput", "overload", "faults", "feast", "features", "retrieval", "rank")
+PARTS = ("start", "throughput", "tracing", "overload", "faults", "feast", "features", "retrieval", "rank")
 BUSY = 1.0  # load average per core above which a timing would not be worth keeping
 
 

@@ -18,6 +18,7 @@ from components.common.errors import CuveeError
 ROOT = Path(__file__).parents[2]
 ENVOY_FILE = ROOT / "infra" / "local" / "envoy.yaml"
 START_S = 300.0
+LOOK_S, IDLE_SHARE = 0.3, 0.2  # a process that works less than this share of its time between two looks is idle
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -61,15 +62,20 @@ def cpu_s(pid: int) -> float:
 
 
 @contextmanager
-def ours(store: Path, log: Path, workers: int = 1, light: bool = True) -> Iterator[tuple[str, int]]:
-    """Our server on *store*: its URL and process id; *light* False: KServe's own way throughout."""
+def ours(
+    store: Path, log: Path, workers: int = 1, light: bool = True, more: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, int]]:
+    """Our server on *store*: its URL and process id.
+
+    *light* False: KServe's own way throughout. *more*: further variables of its environment.
+    """
     port = free_port()
     command = [sys.executable, "-m", "serving.server", "--store", str(store), "--port", str(port)]
     if workers > 1:
         command += ["--workers", str(workers)]
     if not light:
         command = [sys.executable, "-m", "benchmarks.serving.heavy", str(store), str(port)]
-    with running(command, port, log) as process:
+    with running(command, port, log, more) as process:
         yield f"http://127.0.0.1:{port}", process.pid
 
 
@@ -89,6 +95,15 @@ def naive(store: Path, log: Path) -> Iterator[tuple[str, int]]:
     command = [sys.executable, "-m", "benchmarks.serving.naive", str(store), str(port)]
     with running(command, port, log) as process:
         yield f"http://127.0.0.1:{port}", process.pid
+
+
+def idle(pid: int, seconds: float = 60.0) -> None:
+    """Wait until a process has nothing more to do, for *seconds* at most: what clients left is answered first."""
+    deadline = time.monotonic() + seconds
+    before, now = -1.0, cpu_s(pid)
+    while now - before > IDLE_SHARE * LOOK_S and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+        before, now = now, cpu_s(pid)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.serving.load import Figures, wrk
-from benchmarks.serving.servers import cpu_s, naive, noop, ours
+from benchmarks.serving.servers import cpu_s, idle, naive, noop, ours
 
 CONNECTIONS = (1, 8, 32, 128)
 REPETITIONS, SECONDS, WARM_S = 5, 4.0, 2.0
@@ -31,14 +31,15 @@ def measure(store: Path, out: Path, repetitions: int = REPETITIONS, seconds: flo
             NAIVE: stack.enter_context(naive(store, folder / "naive.log")),
             OURS: stack.enter_context(ours(store, folder / "cuvee.log")),
         }
-        for url, _ in servers.values():
+        for url, pid in servers.values():
             wrk(url, 8, WARM_S, folder)
+            idle(pid)
         runs: dict[str, dict[int, list[Figures]]] = {name: {count: [] for count in CONNECTIONS} for name in servers}
         for _ in range(repetitions):
             for count in CONNECTIONS:
                 for name, (url, pid) in servers.items():
-                    runs[name][count].append(_run(url, pid, count, seconds, folder))
-    found = {name: {str(count): _median(one) for count, one in by.items()} for name, by in runs.items()}
+                    runs[name][count].append(run(url, pid, count, seconds, folder))
+    found = {name: {str(count): median(one) for count, one in by.items()} for name, by in runs.items()}
     ratios = {
         str(count): {
             "throughput": _ratio(runs, OURS, DEFAULT, count, "per_s"),
@@ -54,14 +55,20 @@ def measure(store: Path, out: Path, repetitions: int = REPETITIONS, seconds: flo
     return {"servers": found, "ratios": ratios, "repetitions": repetitions, "seconds": seconds}
 
 
-def _run(url: str, pid: int, count: int, seconds: float, folder: Path) -> Figures:
-    """What wrk tells, and milliseconds that the server worked for one answer, which hangs less on its load."""
+def run(url: str, pid: int, count: int, seconds: float, folder: Path) -> Figures:
+    """What wrk tells, and milliseconds that the server worked for one answer, which hangs less on its load.
+
+    What wrk leaves behind is answered before this returns, else it would be measured with the next server.
+    """
     before = cpu_s(pid)
     found = wrk(url, count, seconds, folder)
-    return found | {"cpu_ms": (cpu_s(pid) - before) / max(found["requests"] - found["bad"], 1) * 1e3}
+    worked = cpu_s(pid) - before
+    idle(pid)
+    return found | {"cpu_ms": worked / max(found["requests"] - found["bad"], 1) * 1e3}
 
 
-def _median(runs: list[Figures]) -> Figures:
+def median(runs: list[Figures]) -> Figures:
+    """Of each figure over repetitions."""
     return {name: float(np.median([run[name] for run in runs])) for name in runs[0]}
 
 
