@@ -193,6 +193,7 @@ def test_a_shop_folder_that_does_not_exist_and_a_typo_are_exit_code_2(tmp_path: 
     assert "protocol" in typo.stderr
 
 
+@pytest.mark.long
 def test_a_candidate_worse_than_the_champion_is_refused(run: Path, tmp_path: Path) -> None:
     """All purchases before the test name another product, each always the same: what sells is learned wrongly.
 

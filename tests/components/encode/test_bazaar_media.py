@@ -13,6 +13,7 @@ from components.ingest.bazaar.run import write_bazaar
 from serving.arrays import Bools, Floats
 
 ITEMS = 500
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

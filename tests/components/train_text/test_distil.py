@@ -104,6 +104,7 @@ def test_by_hand_what_is_found_first_is_compared() -> None:
     assert cosine == pytest.approx(0.6)
 
 
+@pytest.mark.long
 def test_minilm_on_real_titles(shared_data: Path, tmp_path: Path) -> None:
     products = pd.read_parquet(shared_data / "chorus_icecat_search" / "products.parquet", columns=["title"])
     titles = products["title"].dropna().astype(str).iloc[::30].tolist()
