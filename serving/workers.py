@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BEAT_S = 1  # between two signs of life
-SILENT_S = 5.0  # without a sign of life: it hangs
+SILENT_S = 3.0  # without a sign of life, ten times as long as a request may take: it hangs
 START_S = 180.0  # until the first one: a start that is slow is no hang
 LINGER_S = 0.5  # told to end, a worker still reads what clients had sent by then
 GRACE_S = 15.0  # for what is in flight, once told to end
