@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.common.errors import ConfigError, CuveeError
+from serving import logs
 from serving.bucket import at_hand
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--beat", type=int, help=argparse.SUPPRESS)
     arguments = sys.argv[1:] if arguments is None else arguments
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logs.configure()
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
     warnings.filterwarnings("ignore", "ORJSONResponse is deprecated")  # KServe's own choice

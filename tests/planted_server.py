@@ -1,4 +1,7 @@
-"""The real server, in which one member does as a file says: answers, raises, hangs, or takes 50 ms of each question."""
+"""The real server, in which one member does as a file says: answers, raises, hangs, or takes 50 ms of each question.
+
+Another, that finds by words, may raise with the question in its message.
+"""
 
 import subprocess
 import sys
@@ -8,7 +11,7 @@ from pathlib import Path
 
 from components.deploy import trial
 
-WELL, RAISES, HANGS, SLOW = "well", "raises", "hangs", "slow"
+WELL, RAISES, HANGS, SLOW, QUOTES = "well", "raises", "hangs", "slow", "quotes"
 SLOW_S = 0.05
 SERVER = """
 import sys, time
@@ -27,6 +30,13 @@ def score_all(self, queries):
         time.sleep(0.02)
     return honest(self, queries)
 NeighbourMember.score_all = score_all
+from serving.members.lexical import Lexical
+finds = Lexical.score_all
+def quoting(self, queries):
+    if mood.read_text() == "quotes":
+        raise LookupError(f"cannot find {queries.texts}")
+    return finds(self, queries)
+Lexical.score_all, Lexical.prompt = quoting, False
 from serving.server import main
 main()
 """

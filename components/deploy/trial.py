@@ -138,9 +138,8 @@ def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            reason = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
             raise CuveeError(
-                f"The candidate's server ended with code {process.returncode}: {' '.join(reason)} See {log}."
+                f"The candidate's server ended with code {process.returncode}: {_last_said(log)} See {log}."
             )
         try:
             with urllib.request.urlopen(f"{url}/v2/models/cuvee/ready", timeout=1):
@@ -148,6 +147,15 @@ def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
         except OSError:
             time.sleep(0.05)
     raise CuveeError(f"The candidate's server was not ready within {START_S:.0f} s. See {log}.")
+
+
+def _last_said(log: Path) -> str:
+    """The message of the last line of a server's log, or the line, if it is none of the server's own."""
+    line = "".join(log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:])
+    try:
+        return str(json.loads(line)["message"])
+    except (ValueError, KeyError, TypeError):
+        return line
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -10,11 +10,11 @@ if __name__ == "__main__":
 
 import argparse
 import logging
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.common.errors import ConfigError, CuveeError
+from serving import logs
 from serving.server import QUIET, parse_clock
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _arguments() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     """Entry of `python -m serving.graph.server`; errors raised on purpose become one message and their exit code."""
     given = _arguments().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logs.configure()
     for name, level in (QUIET | {"httpx": logging.WARNING}).items():
         logging.getLogger(name).setLevel(level)
     logging.getLogger("kserve").addHandler(logging.NullHandler())  # else KServe configures all logging anew
