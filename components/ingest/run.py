@@ -1,6 +1,7 @@
 """Stage `ingest`: any source becomes the shop's canonical tables, without personal ids."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from components.common.stage import progress
 from components.ingest.bazaar.source import read_bazaar
 from components.ingest.complete_journey import read_complete_journey
 from components.ingest.folder import read_folder
-from components.ingest.shop import Shop
+from components.ingest.personal import without_contacts
+from components.ingest.shop import Ledger, Shop
 
 REPORT_FILE = "ingest_report.json"
 Source = Callable[[str, Path | None], Shop]
@@ -37,6 +39,8 @@ def ingest(source: str, config: str | None, store: str, out: Path) -> dict[str, 
         DataError: a table breaks the contract's structure.
     """
     shop = reader(source)(source, Path(config) if config else None)
+    ledger = Ledger(shop.corrections)
+    shop = replace(shop, tables=without_contacts(shop.tables, ledger), corrections=ledger)
     _hide_users(shop, Path(store) if store else None)
     out.mkdir(parents=True, exist_ok=True)
     for done, (name, frame) in enumerate(shop.tables.items(), start=1):
