@@ -29,7 +29,7 @@ from serving.calibration import ranks
 from serving.engine import RECALL, Engine
 from serving.states import UserStates
 
-Taken = Literal["all", "served", "nothing"]  # see `measure`
+Taken = Literal["all", "served", "families", "nothing"]  # see `measure`
 FAMILIES = ("deep", "cf", "text", "popularity", "rules")
 
 

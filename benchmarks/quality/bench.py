@@ -120,8 +120,10 @@ def _past(case: Case, checked: Path, out: Path, back: int, options: Options) -> 
 
 def _taken(case: Case, back: int, options: Options) -> Taken:
     """What is taken away in every window; every single member with a new fit in the newest alone: it takes longest."""
-    if case.brief or not options.absences:
+    if not options.absences:
         return "nothing"
+    if case.brief:
+        return "families" if case.families else "nothing"
     return "served" if back else "all"
 
 

@@ -10,7 +10,7 @@ users as strangers), and window.json with the facts and what each member costs.
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -71,8 +71,8 @@ def measure(
         run: a finished run.
         out: folder to write.
         effort: the run's; the refits take the same budget.
-        taken: what is taken away too. "served": every family, with a new fit; every member, as it is served without.
-            "all": every member with a new fit, too, which takes most of the time.
+        taken: what is taken away too. "families": every family, with a new fit. "served": also every member, as it is
+            served without. "all": every member with a new fit, too, which takes most of the time.
         workers: batches judged at once.
         viewed: are users without history judged a second time, after one product viewed, or those as newcomers who
             all have one.
@@ -87,6 +87,7 @@ def measure(
         asked = Absences(shop, engine, run.prepared, run.features, run.families, task, effort, workers)
         if taken != "nothing":
             take_families(asked, lists, states).save(out / f"{task}.families.npz")
+        if taken in ("all", "served"):
             rows, kinds = _sample(len(lists), shop.split.seed), (SERVED, REFIT) if taken == "all" else (SERVED,)
             take_members(asked, lists.take(rows), states.take(rows), kinds).save(out / f"{task}.absent.npz")
         for name, found in (_newcomers(shop, engine, lists, states, task, workers) if viewed else {}).items():
@@ -155,7 +156,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--effort", default="fast", choices=("fast", "full"))
-    parser.add_argument("--take", default="all", choices=("all", "served", "nothing"), help="away")
+    parser.add_argument("--take", default="all", choices=get_args(Taken), help="away")
     parser.add_argument("--viewed", action="store_true", help="judge users as newcomers, after one product viewed")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()

@@ -86,7 +86,9 @@ def _task(found: Numbers, peers: Numbers) -> list[str]:
     parts = [_ladder(found), _oracle(found), _segments(found["segments"])]
     parts += [_newcomers(kind, found[kind], bool(found.get("unknown"))) for kind in NEWCOMERS if found.get(kind)]
     if found["missing"] and found["missing"]["members"]:
-        parts += [_missing(found["missing"]), _families(found["missing"]["families"])]
+        parts.append(_missing(found["missing"]))
+    if found["missing"]:
+        parts.append(_families(found["missing"]["families"]))
     return parts + ([_peers(peers)] if peers else [])
 
 

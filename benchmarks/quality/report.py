@@ -78,16 +78,16 @@ def _newcomers(windows: Sequence[Path], task: str, kind: str, seed: int) -> Numb
 
 
 def _missing(windows: Sequence[Path], task: str, seed: int) -> Numbers | None:
-    """The matrix of single members and the families' ablation, where anything was taken away."""
+    """The matrix of single members and the families' ablation, where they were taken away."""
     families = [window / f"{task}.families.npz" for window in windows]
     if not all(path.exists() for path in families):
         return None
-    members = Pooled(tuple(Lists.load(window / f"{task}.absent.npz") for window in windows), seed)
-    return {
-        "sample": against_best(members),
-        "members": matrix(members),
-        "families": ablation(Pooled(tuple(map(Lists.load, families)), seed)),
-    }
+    found: Numbers = {"members": {}, "families": ablation(Pooled(tuple(map(Lists.load, families)), seed))}
+    single = [window / f"{task}.absent.npz" for window in windows]
+    if not all(path.exists() for path in single):
+        return found
+    members = Pooled(tuple(map(Lists.load, single)), seed)
+    return found | {"sample": against_best(members), "members": matrix(members)}
 
 
 def _with_peers(window: Path, task: str) -> Lists:

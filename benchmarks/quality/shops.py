@@ -37,7 +37,8 @@ class Case(Config):
     windows: int = 1  # test windows, each one window length earlier than the one before
     curve: tuple[float, ...] = ()  # shares of the users for the learning curve, the last one 1.0
     effort: Effort | None = None  # None: as the command says
-    brief: bool = False  # members and blend only: nothing is taken away, no peer is asked
+    brief: bool = False  # members and blend only: no single member is taken away, no peer is asked
+    families: bool = True  # is the blend fitted again without each family of members
     newcomers: float = 0.0  # share of the users whose past is left out: nothing is known of them when they are asked
 
     @property
@@ -63,7 +64,9 @@ def known(name: str) -> Case:
     """
     cases = {
         "journey": Case(name=name, source=JOURNEY, protocol="temporal", windows=3),
-        "journey_newcomers": Case(name=name, source=JOURNEY, protocol="temporal", brief=True, newcomers=NEWCOMERS),
+        "journey_newcomers": Case(
+            name=name, source=JOURNEY, protocol="temporal", brief=True, families=False, newcomers=NEWCOMERS
+        ),
     }
     if name in cases:
         return cases[name]

@@ -69,6 +69,12 @@ def test_a_finished_run_is_judged_with_and_without_each_member(finished: Finishe
     assert (tmp_path / "next_basket.absent.npz").exists()
 
 
+def test_families_alone_are_taken_away(finished: Finished, tmp_path: Path) -> None:
+    assert measure(finished, tmp_path, "fast", taken="families", workers=1)["taken"] == "families"
+    assert Lists.load(tmp_path / "discovery.families.npz").named["without/cf"].size
+    assert not (tmp_path / "discovery.absent.npz").exists()
+
+
 def test_judging_twice_gives_the_same_bytes(finished: Finished, tmp_path: Path) -> None:
     for name in ("one", "two"):
         measure(finished, tmp_path / name, "fast", taken="all", workers=1)

@@ -46,7 +46,11 @@ def test_what_is_finished_is_only_judged_and_peers_asked(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("changes", "taken"),
-    [({}, ["all", "served", "served"]), ({"brief": True}, ["nothing"] * 3)],
+    [
+        ({}, ["all", "served", "served"]),
+        ({"brief": True}, ["families"] * 3),
+        ({"brief": True, "families": False}, ["nothing"] * 3),
+    ],
 )
 def test_new_fits_without_single_members_are_of_the_newest_window(changes: dict[str, bool], taken: list[str]) -> None:
     case = Case(name="planted", source="shop", protocol="temporal", windows=3, **changes)

@@ -136,6 +136,20 @@ def test_hidden_histories_have_tables_and_lines_in_any_case(tmp_path: Path) -> N
     assert "Users whose history is hidden, after one product viewed (900 users" in text
 
 
+def test_families_are_told_where_no_single_member_was_taken_away(tmp_path: Path) -> None:
+    folder = window(tmp_path / "w", planted())
+    (folder / "discovery.absent.npz").unlink()
+    case = case_report([folder], 0)
+    assert case["tasks"]["discovery"]["missing"]["members"] == {}
+    quality = {"conditions": conditions(0, "full", {"abc"}), "cases": {"shop": case}, "check": None}
+    lines = goals(quality)
+    assert [line["found"] for line in lines if "without the family text" in line["goal"]] != ["no such member"]
+    assert not [line for line in lines if line["goal"].startswith("any one member missing")]
+    text = render(quality, lines, draw(quality, tmp_path))
+    assert "family left out and refitted" in text
+    assert "Members taken away" not in text
+
+
 def test_a_goal_that_is_missed_says_so(quality: dict[str, Any]) -> None:
     found = quality["cases"]["journey"]["tasks"]["discovery"]
     found["gains"]["member/als"]["relative"] = [0.12, 0.04, 0.2]
