@@ -1,5 +1,6 @@
 """Traces are measured for real, on a small release; and what a client leaves behind is waited for."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -31,6 +32,8 @@ def test_a_process_is_idle_once_its_work_is_done() -> None:
 
 
 def test_traces_are_sent_and_what_they_cost_is_told(store: Path, tmp_path: Path) -> None:
+    if shutil.which("wrk") is None:
+        pytest.skip("wrk is not installed: `apt-get install wrk`")
     found = tracing.measure(store, tmp_path, repetitions=1, seconds=1)
     assert found["sent_bytes"] > 0
     for count in ("1", "32"):
