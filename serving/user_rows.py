@@ -33,7 +33,7 @@ class UserRows:
         asked = {projection.name for projection in feast.get_feature_service(USER_SERVICE).feature_view_projections}
         if asked != set(READ):
             raise ValueError(f"{USER_SERVICE}: found {sorted(asked)}, expected {sorted(READ)}. Run `cuvee run` again.")
-        self._views = [(feast.get_feature_view(name), list(fields)) for name, fields in READ.items()]
+        self._views = [(feast.get_feature_view(name), fields) for name, fields in READ.items()]
         self._store, self._config = feast.provider, feast.config
 
     def read(self, user_ids: Sequence[str]) -> list[Mapping[str, Any] | None]:
@@ -44,8 +44,8 @@ class UserRows:
 
     def told(self, user_ids: Sequence[str]) -> list[list[Told]]:
         """What the store itself says of each user, view by view (behaviour, profile), undecoded."""
-        keys = _keys(user_ids)
-        return [self._store.online_read(self._config, view, keys, fields) for view, fields in self._views]
+        keys = _keys(user_ids)  # the names as a list of this call's own: Redis' store adds to it
+        return [self._store.online_read(self._config, view, keys, list(fields)) for view, fields in self._views]
 
 
 def _keys(user_ids: Sequence[str]) -> list[Any]:

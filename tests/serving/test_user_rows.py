@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,22 @@ def test_rows_are_what_feast_answers(stores: dict[str, FeatureStore], kind: str)
         assert [list(row[name]) if name in LISTS else row[name] for row in rows] == theirs
     assert rows[0][c.COUNTS].dtype == np.float32
     assert max(len(row[c.ITEM_IDS]) for row in rows) > 1
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "valkey"])
+def test_a_question_leaves_nothing_behind_for_the_next(stores: dict[str, FeatureStore], kind: str) -> None:
+    rows, asked = UserRows(stores[kind]), []
+    read = type(rows._store).online_read
+
+    def noting(store: Any, config: Any, view: Any, keys: Any, fields: list[str]) -> Any:
+        asked.append(list(fields))
+        return read(store, config, view, keys, fields)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(rows._store), "online_read", noting)
+        for _ in range(3):
+            rows.read(_known(stores["sqlite"])[:1])
+    assert asked == [list(LISTS), [c.PROFILE]] * 3
 
 
 def test_both_stores_say_when(stores: dict[str, FeatureStore]) -> None:
