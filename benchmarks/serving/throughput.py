@@ -1,5 +1,6 @@
 """Answers a second and latency at 1, 8, 32 and 128 connections, against KServe with a model that does nothing."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ REPETITIONS, SECONDS, WARM_S = 5, 4.0, 2.0
 DEFAULT, QUIET, LIGHT = "KServe no-op", "KServe no-op, logs off", "KServe no-op, our door and shortcut"
 HEAVY, OURS = "Cuvee, KServe's own way", "Cuvee"
 NAIVE = "Feast, keras.predict and KServe"
+Runs = dict[str, dict[int, list[Figures]]]  # by server and number of connections, a figure a repetition
 
 
 def measure(store: Path, out: Path, repetitions: int = REPETITIONS, seconds: float = SECONDS) -> dict[str, Any]:
@@ -31,31 +33,39 @@ def measure(store: Path, out: Path, repetitions: int = REPETITIONS, seconds: flo
             NAIVE: stack.enter_context(naive(store, folder / "naive.log")),
             OURS: stack.enter_context(ours(store, folder / "cuvee.log")),
         }
-        for url, pid in servers.values():
-            wrk(url, 8, WARM_S, folder)
-            idle(pid)
-        runs: dict[str, dict[int, list[Figures]]] = {name: {count: [] for count in CONNECTIONS} for name in servers}
-        for _ in range(repetitions):
-            for count in CONNECTIONS:
-                for name, (url, pid) in servers.items():
-                    runs[name][count].append(run(url, pid, count, seconds, folder))
+        runs = in_turn(servers, CONNECTIONS, repetitions, seconds, folder)
     found = {name: {str(count): median(one) for count, one in by.items()} for name, by in runs.items()}
     ratios = {
         str(count): {
-            "throughput": _ratio(runs, OURS, DEFAULT, count, "per_s"),
-            "throughput_of_the_light_noop": _ratio(runs, LIGHT, DEFAULT, count, "per_s"),
-            "throughput_logs_off": _ratio(runs, OURS, QUIET, count, "per_s"),
-            "throughput_own_way": _ratio(runs, OURS, HEAVY, count, "per_s"),
-            "throughput_of_the_naive": _ratio(runs, OURS, NAIVE, count, "per_s"),
-            "p99": _ratio(runs, OURS, DEFAULT, count, "p99_ms"),
-            "work": _ratio(runs, OURS, DEFAULT, count, "cpu_ms"),
+            "throughput": ratio(runs, OURS, DEFAULT, count, "per_s"),
+            "throughput_of_the_light_noop": ratio(runs, LIGHT, DEFAULT, count, "per_s"),
+            "throughput_logs_off": ratio(runs, OURS, QUIET, count, "per_s"),
+            "throughput_own_way": ratio(runs, OURS, HEAVY, count, "per_s"),
+            "throughput_of_the_naive": ratio(runs, OURS, NAIVE, count, "per_s"),
+            "p99": ratio(runs, OURS, DEFAULT, count, "p99_ms"),
+            "work": ratio(runs, OURS, DEFAULT, count, "cpu_ms"),
         }
         for count in CONNECTIONS
     }
     return {"servers": found, "ratios": ratios, "repetitions": repetitions, "seconds": seconds}
 
 
-def run(url: str, pid: int, count: int, seconds: float, folder: Path) -> Figures:
+def in_turn(
+    servers: Mapping[str, tuple[str, int]], connections: Sequence[int], repetitions: int, seconds: float, folder: Path
+) -> Runs:
+    """What each of *servers* (URL, process id), warm, tells over *connections*; asked in turn in every repetition."""
+    for url, pid in servers.values():
+        wrk(url, 8, WARM_S, folder)
+        idle(pid)
+    runs: Runs = {name: {count: [] for count in connections} for name in servers}
+    for _ in range(repetitions):
+        for count in connections:
+            for name, (url, pid) in servers.items():
+                runs[name][count].append(_run(url, pid, count, seconds, folder))
+    return runs
+
+
+def _run(url: str, pid: int, count: int, seconds: float, folder: Path) -> Figures:
     """What wrk tells, and milliseconds that the server worked for one answer, which hangs less on its load.
 
     What wrk leaves behind is answered before this returns, else it would be measured with the next server.
@@ -72,7 +82,7 @@ def median(runs: list[Figures]) -> Figures:
     return {name: float(np.median([run[name] for run in runs])) for name in runs[0]}
 
 
-def _ratio(runs: dict[str, dict[int, list[Figures]]], one: str, other: str, count: int, name: str) -> float:
+def ratio(runs: Runs, one: str, other: str, count: int, name: str) -> float:
     """Median over the repetitions of the ratio within each."""
     pairs = zip(runs[one][count], runs[other][count], strict=True)
     return float(np.median([mine[name] / theirs[name] for mine, theirs in pairs]))

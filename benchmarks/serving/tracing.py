@@ -4,15 +4,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks.serving.load import Figures, wrk
 from benchmarks.serving.otlp_collector import collecting
-from benchmarks.serving.servers import idle, ours
-from benchmarks.serving.throughput import REPETITIONS, SECONDS, WARM_S, median, run
+from benchmarks.serving.servers import ours
+from benchmarks.serving.throughput import REPETITIONS, SECONDS, in_turn, median, ratio
 from components.common.errors import CuveeError
 
 CONNECTIONS = (1, 32)
+TOLD = (("throughput", "per_s"), ("p50", "p50_ms"), ("work", "cpu_ms"))
 PLAIN, TRACED = "without traces", "every question traced"
 
 
@@ -34,42 +32,28 @@ def measure(store: Path, out: Path, repetitions: int = REPETITIONS, seconds: flo
                 ours(store, folder / "traced.log", more={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
             ),
         }
-        for url, pid in servers.values():
-            wrk(url, 8, WARM_S, folder)
-            idle(pid)
-        runs: dict[str, dict[int, list[Figures]]] = {name: {count: [] for count in CONNECTIONS} for name in servers}
-        for _ in range(repetitions):
-            for count in CONNECTIONS:
-                for name, (url, pid) in servers.items():
-                    runs[name][count].append(run(url, pid, count, seconds, folder))
+        runs = in_turn(servers, CONNECTIONS, repetitions, seconds, folder)
         sent = sum(len(body) for body in collector.bodies)
     if not sent:
         raise CuveeError(f"the collector at {collector.url} was sent no spans, expected them; see {folder}/traced.log.")
     return {
         "servers": {name: {str(count): median(one) for count, one in by.items()} for name, by in runs.items()},
-        "ratios": {str(count): ratios(runs[TRACED][count], runs[PLAIN][count]) for count in CONNECTIONS},
+        "ratios": {
+            str(count): {name: ratio(runs, TRACED, PLAIN, count, key) for name, key in TOLD} for count in CONNECTIONS
+        },
         "sent_bytes": sent,
-    }
-
-
-def ratios(traced: list[Figures], plain: list[Figures]) -> dict[str, float]:
-    """Medians over the repetitions of traced to plain: answers a second, median latency, work for an answer."""
-    pairs = list(zip(traced, plain, strict=True))
-    return {
-        name: float(np.median([one[key] / other[key] for one, other in pairs]))
-        for name, key in (("throughput", "per_s"), ("p50", "p50_ms"), ("work", "cpu_ms"))
     }
 
 
 def tell(found: dict[str, Any]) -> list[str]:
     """One line for each number of connections."""
     lines = []
-    for count, ratio in found["ratios"].items():
+    for count, ratios in found["ratios"].items():
         plain, traced = (found["servers"][name][count] for name in (PLAIN, TRACED))
         lines.append(
             f"{count} at once, {TRACED}: {traced['per_s']:.0f}/s, p50 {traced['p50_ms']:.1f} ms, "
             f"work {traced['cpu_ms']:.2f} ms; {PLAIN}: {plain['per_s']:.0f}/s, {plain['p50_ms']:.1f} ms, "
-            f"{plain['cpu_ms']:.2f} ms; throughput {ratio['throughput']:.2f}, p50 {ratio['p50']:.2f}, "
-            f"work {ratio['work']:.2f} times as much"
+            f"{plain['cpu_ms']:.2f} ms; throughput {ratios['throughput']:.2f}, p50 {ratios['p50']:.2f}, "
+            f"work {ratios['work']:.2f} times as much"
         )
     return lines

@@ -61,7 +61,7 @@ def test_the_client_asks_one_after_another_and_keeps_every_status() -> None:
 
 def test_the_ratio_of_a_run_is_taken_within_its_repetition() -> None:
     runs = {"a": {1: [{"x": 10.0}, {"x": 30.0}, {"x": 2.0}]}, "b": {1: [{"x": 5.0}, {"x": 10.0}, {"x": 2.0}]}}
-    assert throughput._ratio(runs, "a", "b", 1, "x") == 2.0
+    assert throughput.ratio(runs, "a", "b", 1, "x") == 2.0
 
 
 def test_without_wrk_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

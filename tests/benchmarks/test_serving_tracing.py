@@ -6,7 +6,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from small_release import live_store, run_folder
 
@@ -41,10 +40,3 @@ def test_traces_are_sent_and_what_they_cost_is_told(store: Path, tmp_path: Path)
         assert found["ratios"][count]["throughput"] == traced["per_s"] / plain["per_s"]
         assert (plain["broken"], traced["broken"]) == (0, 0)
     assert tracing.tell(found)[1].startswith("32 at once, every question traced: ")
-
-
-def test_by_hand_the_ratio_of_traces_is_the_median_of_ratios_within_a_repetition() -> None:
-    plain = [{"per_s": per_s, "p50_ms": 10.0, "cpu_ms": 2.0} for per_s in (100.0, 200.0, 400.0)]
-    traced = [{"per_s": per_s, "p50_ms": 11.0, "cpu_ms": 3.0} for per_s in (90.0, 160.0, 400.0)]
-    found = tracing.ratios(traced, plain)
-    np.testing.assert_allclose([found[name] for name in ("throughput", "p50", "work")], [0.9, 1.1, 1.5])
