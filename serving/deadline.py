@@ -59,8 +59,8 @@ class Attempt:
     """One go at a request, in one thread.
 
     until: `time.monotonic()` after which no further part is begun, unless it is needed. without: parts not to be asked.
-    notes: where the times of parts are noted, one for each request that somebody traces. longest: seconds that the
-    longest part took so far.
+    notes: where the times of parts are noted, one for each request that somebody traces. patience: how many times as
+    long as it may take a part may be under way. longest: seconds that the longest part took so far.
     """
 
     breakers: Breakers
@@ -68,6 +68,7 @@ class Attempt:
     until: float
     without: Collection[str] = ()
     notes: "Sequence[Notes]" = ()
+    patience: float = 1.0
     longest: float = 0.0
     under_way: str = ""
     since: float = 0.0
@@ -114,7 +115,7 @@ class Attempt:
         """If one part has been under way for too long, leave the attempt behind; the part's name, or nothing."""
         with self.lock:
             name = self.under_way
-            if not name or now - self.since <= self.split.part:
+            if not name or now - self.since <= self.split.part * self.patience:
                 return ""
             self.left_behind = True
         for notes in self.notes:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from components.common.errors import CuveeError, ReleaseError
-from serving import metrics
+from serving import lean, metrics
 from serving.current import POINTER, RELEASES, served
 from serving.live import Live
 from serving.pointer import Pointer, Seen
@@ -80,6 +80,7 @@ class Follower(threading.Thread):
         self._rules, self._releases = rules, releases
         self._seen, self._followed = seen or Seen(), Pointer(live.digest)
         self._refused: tuple[str, int] | None = None
+        self._taken = False  # a release since the last look
         self._stopped = threading.Event()
 
     def run(self) -> None:
@@ -95,7 +96,10 @@ class Follower(threading.Thread):
         self._stopped.set()
 
     def look(self) -> None:
-        """Look once: take what is new, keep what there is if that fails."""
+        """Look once: take what is new, keep what there is if that fails; free what the last look replaced."""
+        if self._taken:
+            self._taken = False
+            lean.settle()
         if self._rules is not None and self._rules.look():
             self._replace(self._live.following(self._rules))
         if self._releases:
@@ -138,6 +142,7 @@ class Follower(threading.Thread):
         else:
             oldest = now.features.max_age_days
             self._hand_over(Live.load(folder, self._store, now.clock, now.recent, oldest, now))
+            self._taken = True
         log.info("now serving release %s, taken in %.2f s", digest, time.perf_counter() - began)
 
     def _hand_over(self, live: Live) -> None:

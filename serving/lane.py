@@ -24,8 +24,9 @@ from serving.telemetry import noted
 
 Work = Callable[[list[Any]], Sequence[Any]]
 WAITING = "waiting"  # the part of a request in which its turn has not come
-LOOK_S = 0.015  # between two looks at a request that takes long
-FORGOTTEN = 0.1  # of a slower pace, by every go that was faster
+LOOK_S = 0.015  # between two looks at a request that takes long; one that comes late by more finds the process held up
+HELD_UP = 2.0  # times as long as a part may take it may where the process was held up
+GROWN = 2.0  # times as many may go together after a go that was fast enough for them
 
 
 class Lane:
@@ -35,18 +36,23 @@ class Lane:
         """A lane in which at most so many questions are answered *together*."""
         self._name, self._split, self._breakers, self._together = name, split, breakers, together
         self._waiting = _Waiting()
-        self._pace = self._part_pace = 0.0  # seconds of one question, and of its longest part, as the last goes were
+        self._room = float(together)
         self._started = False  # by the first request: a process that is forked before has its own thread
 
     @property
     def room(self) -> int:
-        """Questions that may be answered together now.
+        """Questions that may be answered together now."""
+        return int(self._room)
 
-        Their longest part should take half of what a part may, at most, and all of it half of what a turn may wait.
+    def _learn(self, many: int, took: float, longest: float) -> None:
+        """Make room by how long a go at *many* questions *took*, and its *longest* part, in seconds.
+
+        Their longest part should take half of what a part may, at most, and all of it half of what a turn may wait. One
+        more is held to cost as much as each did, which is the most it can: much is paid once a go. A slow go is
+        believed at once, fast ones bit by bit.
         """
-        by_part = self._split.part / 2 / max(self._part_pace, 1e-6)
-        by_turn = self._split.waiting / 2 / max(self._pace, 1e-6)
-        return max(1, min(self._together, int(by_part), int(by_turn)))
+        share = max(longest / (self._split.part / 2), took / (self._split.waiting / 2), 1e-6)
+        self._room = max(1.0, min(self._together, many / share, self._room * GROWN))
 
     async def run(self, work: Work, asked: list[Any]) -> Sequence[Any]:
         """What *work* makes of *asked*, in that order, called in the lane's thread.
@@ -63,25 +69,33 @@ class Lane:
             self._replace()
         job = _Job(work, asked, asyncio.get_running_loop())
         self._waiting.put(job)
-        job.looked = job.loop.call_later(self._split.part, self._look, job)
+        self._look_after(self._split.part, job)
         try:
             return await job.answer
         finally:
             job.looked.cancel()
 
-    def _look(self, job: "_Job") -> None:
-        """Refuse a job that has waited for too long; free one that hangs."""
+    def _look_after(self, seconds: float, job: "_Job") -> None:
+        job.looked = job.loop.call_later(seconds, self._look, job, time.monotonic() + seconds)
+
+    def _look(self, job: "_Job", due: float) -> None:
+        """Refuse a job that has waited for too long; free one that hangs.
+
+        Where the look itself comes late, the process was held up, and what is under way with it: it gets more time.
+        """
         now = time.monotonic()
         if job.go is None and now - job.arrived > self._split.waiting and job.give_up():
             metrics.shed("waiting")
             job.settle(None, BusyError())
             return
         go = job.go
+        if go is not None and now - due > LOOK_S:
+            go.attempt.patience = HELD_UP
         stuck = go.attempt.leave(now) if go is not None else ""
         if go is not None and stuck:
             metrics.left_behind(stuck)
             self._replace(self._go(go.jobs, {*go.attempt.without, stuck}))
-        job.looked = job.loop.call_later(LOOK_S, self._look, job)
+        self._look_after(LOOK_S, job)
 
     def _go(self, jobs: "list[_Job]", without: Collection[str] = ()) -> "_Go":
         """One go at *jobs*, that begins now or has begun: nobody else takes them."""
@@ -120,16 +134,10 @@ class Lane:
                 self._waiting.put_back(go.jobs)
             return True
         many = max(sum(map(len, answers)), 1)
-        self._pace = _learned(self._pace, (time.monotonic() - began) / many)
-        self._part_pace = _learned(self._part_pace, go.attempt.longest / many)
+        self._learn(many, time.monotonic() - began, go.attempt.longest)
         for job, own in zip(go.jobs, answers, strict=True):
             job.tell(own, None)
         return True
-
-
-def _learned(pace: float, last: float) -> float:
-    """A slow go is believed at once, faster ones bit by bit."""
-    return last if last > pace else pace + (last - pace) * FORGOTTEN
 
 
 class _Waiting:

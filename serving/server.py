@@ -126,6 +126,7 @@ def serve(
 
     log.info("serving release %s on http://%s:%d", live.digest, host, port)
     server = Server(http_port=port, workers=1, enable_grpc=enable_grpc, enable_latency_logging=False, grace_period=10)
+    lean.settle()
     try:
         server.start([model])
     finally:

@@ -14,6 +14,7 @@ from components.common.errors import CuveeError
 
 ROUTE = "/v1/models/cuvee:predict"
 JSON = "Content-Type: application/json"
+WHOLE = b'"degraded":[]'  # what an answer says that lacks nothing
 USERS = 2_469  # of Complete Journey, whose ids are numbers from 1
 SCRIPT = """
 wrk.method, wrk.headers["Content-Type"] = "POST", "application/json"
@@ -65,9 +66,13 @@ def rates(figures: Figures) -> Figures:
 
 @dataclass
 class Told:
-    """What came of every request: (when, status or 0 for a broken connection, seconds)."""
+    """What came of every request: (when, status or 0 for a broken connection, seconds).
+
+    lacking: how many were answered without a part of the answer.
+    """
 
     asked: list[tuple[float, int, float]] = field(default_factory=list)
+    lacking: int = 0
 
     def counts(self) -> dict[str, int]:
         """How many by status."""
@@ -107,7 +112,8 @@ async def _ask(url: str, number: int, end: float, pause_s: float, told: Told) ->
             if reader is None or writer is None:
                 reader, writer = await asyncio.open_connection(address.hostname, address.port)
             writer.write(asked)
-            status, _ = await asyncio.wait_for(answer(reader), 15)
+            status, body = await asyncio.wait_for(answer(reader), 15)
+            told.lacking += status == 200 and WHOLE not in body
         except (OSError, EOFError, TimeoutError, ValueError):
             reader = None
         told.asked.append((started, status, time.monotonic() - started))

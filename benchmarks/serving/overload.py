@@ -52,7 +52,8 @@ def measure(store: Path, out: Path, seconds: float = 30.0, steady_s: float = 120
 
 
 def _told(told: Told) -> dict[str, Any]:
-    return {"statuses": told.counts(), "p50_ms": told.percentile(0.5), "p99_ms": told.percentile(0.99)}
+    waited = {"p50_ms": told.percentile(0.5), "p99_ms": told.percentile(0.99)}
+    return {"statuses": told.counts(), "lacking": told.lacking} | waited
 
 
 def _recovery(url: str, before: Told) -> float:
@@ -75,9 +76,11 @@ def tell(found: dict[str, Any]) -> list[str]:
     steady, flood = found["steady"], found["flood"]
     return [
         f"Capacity at {CAPACITY_AT} connections {found['capacity_per_s']:.0f}/s. {steady['seconds']:.0f} s at "
-        f"{steady['per_s']:.0f}/s: {steady['statuses']}, p50 {steady['p50_ms']:.1f}, p99 {steady['p99_ms']:.1f} ms",
+        f"{steady['per_s']:.0f}/s: {steady['statuses']}, {steady['lacking']} without a part, "
+        f"p50 {steady['p50_ms']:.1f}, p99 {steady['p99_ms']:.1f} ms",
         f"{flood['connections']} connections for {flood['seconds']:.0f} s: {flood['asked_per_s']:.0f}/s asked, "
-        f"{flood['answered_per_s']:.0f}/s answered; seen by a client of its own: {flood['statuses']}, accepted p50 "
-        f"{flood['p50_ms']:.1f}, p99 {flood['p99_ms']:.1f} ms, memory {flood['rss_growth_mb']:+.0f} MB",
+        f"{flood['answered_per_s']:.0f}/s answered; seen by a client of its own: {flood['statuses']}, "
+        f"{flood['lacking']} without a part, accepted p50 {flood['p50_ms']:.1f}, p99 {flood['p99_ms']:.1f} ms, "
+        f"memory {flood['rss_growth_mb']:+.0f} MB",
         f"Recovered {found['recovery_s']:.1f} s after",
     ]

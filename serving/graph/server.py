@@ -93,6 +93,7 @@ def serve(models: "list[Model]", host: str, port: int) -> None:
             super().setup_event_loop()
 
     log.info("serving %s on http://%s:%d", ", ".join(model.name for model in models), host, port)
+    lean.settle()
     Server(http_port=port, workers=1, enable_grpc=False, enable_latency_logging=False, grace_period=10).start(models)
 
 

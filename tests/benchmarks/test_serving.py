@@ -29,11 +29,11 @@ def test_broken_connections_and_errors_count_as_failed_and_what_is_shed_does_not
 
 
 def test_the_client_asks_one_after_another_and_keeps_every_status() -> None:
-    async def asked() -> tuple[load.Told, int]:
-        served = 0
+    async def asked() -> tuple[load.Told, int, int]:
+        served = lacking = 0
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            nonlocal served
+            nonlocal served, lacking
             while not reader.at_eof():
                 try:
                     head = await reader.readuntil(b"\r\n\r\n")
@@ -44,19 +44,22 @@ def test_the_client_asks_one_after_another_and_keeps_every_status() -> None:
                 if served % 10 == 0:
                     break  # without a word
                 status = b"200 OK" if served % 3 else b"429 Too Many Requests"
-                writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\n{}")
+                body = b'{"degraded":["features"]}' if served % 7 == 0 else b'{"degraded":[]}'
+                lacking += status == b"200 OK" and served % 7 == 0
+                writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
             writer.close()
 
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         told = await load.ask(f"http://127.0.0.1:{port}", 3, 0.5, 0.005)
         server.close()
-        return told, served
+        return told, served, lacking
 
-    told, served = asyncio.run(asked())
+    told, served, lacking = asyncio.run(asked())
     assert len(told.asked) == served
     assert set(told.counts()) == {"200", "429", "0"}
     assert told.counts()["0"] == served // 10
+    assert told.lacking == lacking > 0
 
 
 def test_the_ratio_of_a_run_is_taken_within_its_repetition() -> None:

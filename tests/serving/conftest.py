@@ -1,5 +1,6 @@
 """A real release, its store with online features, and the real server on it."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,13 @@ from small_release import live_store, run_folder, small_release
 from components.deploy.signing import Signer
 from components.deploy.trial import running_server
 from serving.current import current_release
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """What a follower took out of the collector's sight comes back: pytest is no server."""
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

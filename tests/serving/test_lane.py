@@ -131,6 +131,20 @@ class TestTogether:
         asyncio.run(lane.run(work, [0]))
         assert lane.room == 3  # by a little more than an eighth; all of it would leave room for 4
 
+    def test_as_many_go_together_as_are_fast_enough_though_most_is_paid_once(self, lane: Lane) -> None:
+        once, each, bound = SPLIT.waiting / 5, SPLIT.waiting / 60, SPLIT.waiting / 2
+        lane._learn(1, SPLIT.waiting, 0.0)
+        assert lane.room == 1
+        rooms = []
+        for _ in range(12):
+            lane._learn(lane.room, once + each * lane.room, 0.0)
+            rooms.append(lane.room)
+        assert rooms == sorted(rooms)
+        assert rooms[0] == 2  # twice as many, not more, after one that was fast enough
+        assert rooms[-1] == 16  # 18 would take as long as a go may
+        lane._learn(16, 2 * bound, 0.0)
+        assert lane.room == 8
+
     def test_whoever_comes_to_an_idle_lane_is_answered_alone(self, lane: Lane) -> None:
         async def run() -> list[int]:
             found: list[int] = []
@@ -209,6 +223,23 @@ def test_a_part_that_hangs_is_done_without_in_time_and_left_alone_by_those_behin
     hanging.set()
     answers, seconds = timed(lane, lambda: ask({"a": lambda: 3}))
     assert answers == [{"a": 3}]
+
+
+@pytest.mark.parametrize(("share", "said"), [(1.5, 1), (2.5, None)])
+def test_a_process_that_was_held_up_takes_no_part_for_one_that_hangs_unless_it_lasts(
+    lane: Lane, breakers: Breakers, share: float, said: int | None
+) -> None:
+    def slow() -> int:
+        time.sleep(SPLIT.part * share)
+        return 1
+
+    async def run() -> Any:
+        stands_still = SPLIT.part * (share - 0.2)  # the loop, and its looks with it
+        asyncio.get_running_loop().call_later(SPLIT.part / 10, time.sleep, stands_still)
+        return await lane.run(lambda asked: [ask({"a": slow, "b": lambda: 2}) for _ in asked], [None])
+
+    assert asyncio.run(run()) == [{"a": said, "b": 2}]
+    assert breakers["a"].state == ("closed" if said else "open")
 
 
 def test_two_parts_that_hang_are_both_done_without(lane: Lane, hanging: threading.Event) -> None:

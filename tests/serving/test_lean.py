@@ -130,3 +130,22 @@ def test_pages_that_lie_mapped_are_given_back_and_hold_the_same_when_read_again(
     give_back()
     assert resident(path) < 0.1 * numbers.nbytes
     assert (mapped == numbers).all()
+
+
+def test_what_is_loaded_is_looked_through_no_more_and_an_earlier_release_is_freed() -> None:
+    code = """
+import gc, weakref
+from serving.lean import settle
+class Release:
+    def __init__(self): self.blend, self.lists = self, [[] for _ in range(100_000)]  # holds itself, as blends do
+first = Release()
+gone = weakref.ref(first)
+settle()
+print(len(gc.get_objects()) < 10_000)
+second, first = Release(), None
+gc.collect()
+print(gone() is None)
+settle()
+print(gone() is None, len(gc.get_objects()) < 10_000)
+"""
+    assert python(code).stdout.split() == ["True", "False", "True", "True"]

@@ -15,6 +15,7 @@ from components.common.errors import ReleaseError
 from components.common.files import read_json, write_json
 from components.common.identity import id_key, pseudonym
 from components.deploy.publish import add, champion, promote, publish
+from serving import lean
 from serving.current import POINTER, RELEASES
 from serving.deadline import Split
 from serving.follower import Follower
@@ -251,6 +252,19 @@ class TestFollower:
         follower.look()
         follower.look()
         assert [live.digest for live in served] == [digest]
+
+    def test_what_a_new_release_replaced_is_freed_by_the_next_look_and_once(
+        self, follower: Follower, own_store: Path, other_release: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settled: list[str] = []
+        monkeypatch.setattr(lean, "settle", lambda: settled.append(follower._live.digest))
+        follower.look()
+        digest = publish(other_release, own_store)
+        follower.look()
+        assert settled == []  # what is under way may still be answered by the other
+        follower.look()
+        follower.look()
+        assert settled == [digest]
 
     def test_a_damaged_one_is_refused_and_taken_once_it_is_whole(
         self, follower: Follower, served: list[Live], own_store: Path, other_release: Path,
