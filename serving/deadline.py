@@ -6,6 +6,7 @@ its name, and the next attempt goes on without it. Where no attempt is under way
 requests of a release) `part` does nothing.
 """
 
+import gc
 import threading
 import time
 from collections.abc import Collection, Sequence
@@ -54,6 +55,36 @@ class Split:
         return self.deadline / 10
 
 
+class _Collector:
+    """Seconds that the garbage collector has taken so far; no thread does anything meanwhile."""
+
+    def __init__(self) -> None:
+        self._ended, self._began = 0.0, 0.0  # seconds of those that have ended; when the one under way began, or 0
+
+    def __call__(self, phase: str, _info: dict[str, int]) -> None:
+        """As `gc.callbacks` has it; one collection does not begin within another."""
+        now = time.monotonic()
+        if phase == "start":
+            self._began = now
+        else:
+            self._ended, self._began = self._ended + now - self._began, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Of all collections, with the one whose end nobody has heard of yet."""
+        began = self._began
+        return self._ended + (time.monotonic() - began if began else 0.0)
+
+
+collector = _Collector()
+gc.callbacks.append(collector)
+
+
+def working() -> float:
+    """`time.monotonic()` without what the garbage collector took: what it holds up is not slow for that."""
+    return time.monotonic() - collector.seconds
+
+
 @dataclass
 class Attempt:
     """One go at a request, in one thread.
@@ -72,6 +103,7 @@ class Attempt:
     longest: float = 0.0
     under_way: str = ""
     since: float = 0.0
+    worked: float = 0.0
     hurried: bool = True
     left_behind: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -86,7 +118,7 @@ class Attempt:
         if name in self.without or (now > self.until and not needed):
             raise SkippedError(f"no time is left for {name}")
         self.breakers[name].admit()
-        self.hurried, self.since, self.under_way = hurried, now, name
+        self.hurried, self.since, self.worked, self.under_way = hurried, now, working(), name
 
     def end(self, error: BaseException | None) -> None:
         """The part under way has ended.
@@ -94,18 +126,18 @@ class Attempt:
         Raises:
             LeftBehindError: nobody waits for this attempt any more.
         """
-        name, now = self.under_way, time.monotonic()
+        name, now, took = self.under_way, time.monotonic(), working() - self.worked
         breaker = self.breakers[name]
         with self.lock:
             gone, self.under_way = self.left_behind, ""
-        self.longest = max(self.longest, now - self.since)
+        self.longest = max(self.longest, took)
         if gone:
             breaker.returned()
             raise LeftBehindError
         well = error is None or isinstance(error, InputError)
         for notes in self.notes:
             notes.part(name, self.since, now, "" if well else FAILED)
-        slow = error is None and self.hurried and now - self.since > self.split.slow
+        slow = error is None and self.hurried and took > self.split.slow
         if well and not slow:
             breaker.succeeded()
         else:
@@ -115,7 +147,7 @@ class Attempt:
         """If one part has been under way for too long, leave the attempt behind; the part's name, or nothing."""
         with self.lock:
             name = self.under_way
-            if not name or now - self.since <= self.split.part * self.patience:
+            if not name or working() - self.worked <= self.split.part * self.patience:
                 return ""
             self.left_behind = True
         for notes in self.notes:

@@ -19,7 +19,7 @@ from typing import Any
 from serving import metrics
 from serving.admission import BusyError
 from serving.breaker import Breakers
-from serving.deadline import Attempt, LeftBehindError, Split, attempting
+from serving.deadline import Attempt, LeftBehindError, Split, attempting, working
 from serving.telemetry import noted
 
 Work = Callable[[list[Any]], Sequence[Any]]
@@ -84,7 +84,7 @@ class Lane:
         Where the look itself comes late, the process was held up, and what is under way with it: it gets more time.
         """
         now = time.monotonic()
-        if job.go is None and now - job.arrived > self._split.waiting and job.give_up():
+        if job.go is None and working() - job.came > self._split.waiting and job.give_up():
             metrics.shed("waiting")
             job.settle(None, BusyError())
             return
@@ -196,7 +196,7 @@ class _Job:
 
     def __init__(self, work: Work, asked: list[Any], loop: asyncio.AbstractEventLoop) -> None:
         self.work, self.asked, self.loop, self.alone = work, asked, loop, False
-        self.arrived = time.monotonic()
+        self.arrived, self.came = time.monotonic(), working()
         self.go: _Go | None = None
         self.notes = noted.get()
         self.answer: asyncio.Future[Sequence[Any]] = loop.create_future()

@@ -113,12 +113,12 @@ def test_the_hundred_best_are_found_and_told(tmp_path: Path) -> None:
 
 
 def test_what_is_told_of_overload_names_every_figure() -> None:
-    part = {"statuses": {"200": 5}, "p50_ms": 1.0, "p99_ms": 2.0, "seconds": 3.0}
+    part = {"statuses": {"200": 5}, "lacking": 2, "p50_ms": 1.0, "p99_ms": 2.0, "seconds": 3.0}
     rates = {"asked_per_s": 36.0, "answered_per_s": 8.0}
     found = {"capacity_per_s": 9.0, "steady": part | {"per_s": 4.0}, "recovery_s": 0.5,
              "flood": part | rates | {"connections": 512, "rss_growth_mb": 1.0}}  # fmt: skip
     told = overload.tell(found)
     assert told[1].startswith(
-        "512 connections for 3 s: 36/s asked, 8/s answered; seen by a client of its own: {'200': 5}"
+        "512 connections for 3 s: 36/s asked, 8/s answered; seen by a client of its own: {'200': 5}, 2 without a part"
     )
     assert "Recovered 0.5 s after" in told

@@ -1,6 +1,7 @@
 """Requests that hang, wait for too long, or fail, in a lane with planted work."""
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from serving.admission import LEAST, MOST, Admission, BusyError
 from serving.breaker import Breakers, SkippedError
-from serving.deadline import FEATURES, Split, part
+from serving.deadline import FEATURES, Split, collector, part
 from serving.instances import RequestError
 from serving.lane import Lane
 
@@ -240,6 +241,23 @@ def test_a_process_that_was_held_up_takes_no_part_for_one_that_hangs_unless_it_l
 
     assert asyncio.run(run()) == [{"a": said, "b": 2}]
     assert breakers["a"].state == ("closed" if said else "open")
+
+
+def test_what_the_garbage_collector_holds_up_neither_hangs_nor_is_slow(breakers: Breakers) -> None:
+    heap: list[list[int]] = [[] for _ in range(1_000_000)]
+    split = Split(0.08)
+    lane, before = Lane("test", split, breakers, together=16), collector.seconds
+
+    def work(asked: list[int]) -> list[int]:
+        with part(FEATURES, hurried=True):
+            gc.collect()
+        return asked
+
+    for number in range(6):
+        assert asyncio.run(lane.run(work, [number])) == [number]
+    assert (collector.seconds - before) / 6 > split.part  # else it says nothing
+    assert breakers[FEATURES].state == "closed"
+    assert len(heap) == 1_000_000
 
 
 def test_two_parts_that_hang_are_both_done_without(lane: Lane, hanging: threading.Event) -> None:
