@@ -121,7 +121,7 @@ class Lane:
 
     def _done(self, go: "_Go") -> bool:
         """Do the work in this thread and say what came of it; False: the thread was left behind with it."""
-        began = time.monotonic()
+        began = working()
         try:
             with attempting(go.attempt):
                 answers = go.answers()
@@ -134,7 +134,7 @@ class Lane:
                 self._waiting.put_back(go.jobs)
             return True
         many = max(sum(map(len, answers)), 1)
-        self._learn(many, time.monotonic() - began, go.attempt.longest)
+        self._learn(many, working() - began, go.attempt.longest)
         for job, own in zip(go.jobs, answers, strict=True):
             job.tell(own, None)
         return True

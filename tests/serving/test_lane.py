@@ -244,7 +244,7 @@ def test_a_process_that_was_held_up_takes_no_part_for_one_that_hangs_unless_it_l
 
 
 def test_what_the_garbage_collector_holds_up_neither_hangs_nor_is_slow(breakers: Breakers) -> None:
-    heap: list[list[int]] = [[] for _ in range(1_000_000)]
+    heap: list[list[int]] = [[] for _ in range(3_000_000)]
     split = Split(0.08)
     lane, before = Lane("test", split, breakers, together=16), collector.seconds
 
@@ -257,7 +257,8 @@ def test_what_the_garbage_collector_holds_up_neither_hangs_nor_is_slow(breakers:
         assert asyncio.run(lane.run(work, [number])) == [number]
     assert (collector.seconds - before) / 6 > split.part  # else it says nothing
     assert breakers[FEATURES].state == "closed"
-    assert len(heap) == 1_000_000
+    assert lane.room == 16
+    assert len(heap) == 3_000_000
 
 
 def test_two_parts_that_hang_are_both_done_without(lane: Lane, hanging: threading.Event) -> None:
