@@ -23,6 +23,8 @@ IMAGES = "images"
 
 def publish(quality: dict[str, Any], out: Path, page: Path | None) -> list[dict[str, Any]]:
     """Judge the goals, draw, write quality.json, quality.md and, if asked, the page; returns the goals."""
+    write_json(out / QUALITY_FILE, quality)
+    quality = read_json(out / QUALITY_FILE)  # with its names in the order in which `--render` will find them
     lines = goals(quality)
     write_json(out / QUALITY_FILE, quality | {"goals": lines})
     plots = draw(quality, out)

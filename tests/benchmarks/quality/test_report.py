@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from planted_lists import N, planted
 
+from benchmarks.quality.__main__ import publish
+from benchmarks.quality.bench import QUALITY_FILE
 from benchmarks.quality.check import differences
 from benchmarks.quality.goals import goals
 from benchmarks.quality.lists import Lists
@@ -177,6 +179,13 @@ def test_the_page_holds_every_figure_between_its_markers(quality: dict[str, Any]
     assert text.endswith("kept\n")
     put(page, render(quality, goals(quality), plots))
     assert page.read_text() == text
+
+
+def test_what_is_rendered_from_the_file_is_what_the_run_itself_wrote(quality: dict[str, Any], tmp_path: Path) -> None:
+    publish(quality, tmp_path, None)
+    first = (tmp_path / "quality.md").read_text()
+    publish(read_json(tmp_path / QUALITY_FILE), tmp_path, None)
+    assert (tmp_path / "quality.md").read_text() == first
 
 
 def test_a_page_is_begun_where_there_is_none(tmp_path: Path) -> None:
